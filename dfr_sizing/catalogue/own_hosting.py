@@ -1,0 +1,158 @@
+"""Prices of a data centre of one's own, computed from what the machines, the power and the people cost.
+
+The inputs lie in ``data/own_hosting.toml`` as ranges; prices are computed from the mid values. A user's own figures
+replace them by the same keys.
+
+====================  =================================================================================
+unit cost             formula
+====================  =================================================================================
+yearly share          1 / depreciation_years + maintenance_share_per_year
+core, per hour        core_usd x spare_factor x yearly share / 8,760 h
+                      + core_watts / 1000 x pue x power_usd_per_kwh x spare_factor
+                      + (rack_usd_per_month + staff_usd_per_month) / pool_cores / 730 h
+memory, GiB-hour      memory_usd_per_gib x spare_factor x yearly share / 8,760 h
+storage, GiB-month    usd per raw GiB x copies x yearly share / 12
+egress, GB            link_usd_per_month / link_gb_per_month
+load balancer, month  load_balancer_vms x (cores x core hour + GiB x memory hour) x 730 h
+private cloud         each of these x private_cloud_markup
+====================  =================================================================================
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from dfr_sizing.catalogue.types import (
+    BACKUP_STORAGE,
+    EGRESS,
+    LOAD_BALANCER,
+    OBJECT_STORAGE,
+    SERVICE_UNITS,
+    DiskType,
+    InstanceType,
+    Place,
+    Price,
+    PriceLabel,
+    Term,
+)
+from dfr_sizing.errors import InputError
+from dfr_sizing.interval import Interval
+from dfr_sizing.ledger import Assumption, Label
+
+HOURS_PER_MONTH = 730.0
+HOURS_PER_YEAR = 8760.0
+OWN_PROVIDERS = ("on-premises", "private-cloud")
+PREFIX = "own_hosting."
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHosting:
+    """The inputs of own hosting: ledger lines named ``own_hosting.<key>``, and which keys the user gave."""
+
+    assumptions: tuple[Assumption, ...]
+    given: tuple[str, ...]
+    date: date
+
+    def mid(self, key: str) -> float:
+        """Tell the value that prices are computed from."""
+        value = next(line.value for line in self.assumptions if line.name == PREFIX + key)
+        return value.mid if isinstance(value, Interval) else float(value)
+
+
+def with_overrides(hosting: OwnHosting, overrides: Mapping[str, float]) -> OwnHosting:
+    """Put the user's own figures in place; InputError for an unknown key or a figure not above 0."""
+    keys = [line.name.removeprefix(PREFIX) for line in hosting.assumptions]
+    for key, value in overrides.items():
+        if key not in keys:
+            near = difflib.get_close_matches(key, keys, n=1)
+            raise InputError(
+                "own hosting input", key, "one of " + ", ".join(keys), f"did you mean {near[0] if near else keys[0]}"
+            )
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(
+                f"own hosting input {key}", value, "a number above 0", "write a small one for what comes free"
+            )
+    lines = []
+    for line in hosting.assumptions:
+        key = line.name.removeprefix(PREFIX)
+        given = overrides.get(key)
+        lines.append(
+            line if given is None else Assumption(line.name, float(given), line.unit, "given by the user", Label.STATED)
+        )
+    return OwnHosting(tuple(lines), tuple(sorted(overrides)), hosting.date)
+
+
+def own_hosting_prices(
+    hosting: OwnHosting,
+    places: Iterable[Place],
+    instances: Iterable[InstanceType],
+    disks: Iterable[DiskType],
+) -> Iterator[Price]:
+    """Compute the prices of all that is bought on one's own premises and in a private cloud, in USD, on-demand."""
+    costs = _unit_costs(hosting)
+    source = "computed from the own hosting inputs"
+    if hosting.given:
+        source += ", with the user's " + ", ".join(hosting.given)
+    shapes, volumes = tuple(instances), tuple(disks)
+    for place in places:
+        if place.provider not in OWN_PROVIDERS:
+            continue
+        factor = hosting.mid("private_cloud_markup") if place.provider == "private-cloud" else 1.0
+        items = [
+            (shape.name, "hour", shape.cores * costs.core_hour + shape.memory_gib * costs.memory_gib_hour)
+            for shape in shapes
+            if shape.provider == place.provider
+        ]
+        names = dict.fromkeys(disk.name for disk in volumes if disk.provider == place.provider)
+        items += [(name, "gib-month", costs.ssd_gib_month) for name in names]
+        items += [(name, SERVICE_UNITS[name], usd) for name, usd in costs.services.items()]
+        for item, unit, usd in items:
+            yield Price(
+                place.provider,
+                place.region,
+                item,
+                unit,
+                Term.ON_DEMAND,
+                usd * factor,
+                source,
+                hosting.date,
+                PriceLabel.ASSUMED,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _UnitCosts:
+    """USD per unit on one's own premises."""
+
+    core_hour: float
+    memory_gib_hour: float
+    ssd_gib_month: float
+    services: dict[str, float]
+
+
+def _unit_costs(hosting: OwnHosting) -> _UnitCosts:
+    mid = hosting.mid
+    yearly = 1 / mid("depreciation_years") + mid("maintenance_share_per_year")
+    spare = mid("spare_factor")
+    core_hour = (
+        mid("core_usd") * spare * yearly / HOURS_PER_YEAR
+        + mid("core_watts") / 1000 * mid("pue") * mid("power_usd_per_kwh") * spare
+        + (mid("rack_usd_per_month") + mid("staff_usd_per_month")) / mid("pool_cores") / HOURS_PER_MONTH
+    )
+    memory_hour = mid("memory_usd_per_gib") * spare * yearly / HOURS_PER_YEAR
+
+    def storage(kind: str) -> float:
+        return mid(f"{kind}_usd_per_gib") * mid(f"{kind}_copies") * yearly / 12
+
+    balancer_hour = mid("load_balancer_cores") * core_hour + mid("load_balancer_gib") * memory_hour
+    services = {
+        LOAD_BALANCER: mid("load_balancer_vms") * balancer_hour * HOURS_PER_MONTH,
+        OBJECT_STORAGE: storage("object"),
+        BACKUP_STORAGE: storage("backup"),
+        EGRESS: mid("link_usd_per_month") / mid("link_gb_per_month"),
+    }
+    return _UnitCosts(core_hour, memory_hour, storage("ssd"), services)

@@ -1,0 +1,137 @@
+"""What can be bought: shapes (what a thing can do) apart from prices (what it costs where)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from dfr_sizing.interval import Interval
+
+PROVIDERS = ("aws", "azure", "gcp", "on-premises", "private-cloud")
+UNITS = ("hour", "month", "gib-month", "iops-month", "mb_per_s-month", "gb")
+
+# Services have the same item name at every provider, so that a bill reads alike everywhere.
+LOAD_BALANCER = "load balancer"  # per month, one unit of load included
+OBJECT_STORAGE = "object storage"  # per GiB-month
+BACKUP_STORAGE = "backup storage"  # per GiB-month
+EGRESS = "egress"  # per GB sent to the Internet
+SERVICE_UNITS = {LOAD_BALANCER: "month", OBJECT_STORAGE: "gib-month", BACKUP_STORAGE: "gib-month", EGRESS: "gb"}
+
+
+class Role(StrEnum):
+    """What an instance type is bought for."""
+
+    APPLICATION = "application"
+    DATABASE = "database"
+
+
+class PriceLabel(StrEnum):
+    """How a price is known."""
+
+    LISTED = "listed"  # read in the provider's list or a dated copy of it
+    CONVERTED = "converted"  # from another unit or currency, by arithmetic alone
+    ESTIMATED = "estimated"  # from a price elsewhere by a stated rule
+    ASSUMED = "assumed"  # nobody's list: to be replaced by the user's own price
+
+
+class Term(StrEnum):
+    """For how long a price is committed to."""
+
+    ON_DEMAND = "on-demand"
+    ONE_YEAR = "1-year"
+    THREE_YEARS = "3-year"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where hosting can be bought."""
+
+    provider: str  # aws, azure, gcp, on-premises, private-cloud
+    region: str
+    city: str
+    country: str  # ISO 3166-1 alpha-2; "" where the user's own country is meant
+    source: str
+    date: date
+
+    @property
+    def name(self) -> str:
+        """``aws/ap-southeast-2``."""
+        return f"{self.provider}/{self.region}"
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceType:
+    """A size of machine, or of managed PostgreSQL.
+
+    ``core_speed`` is per physical core on AWS m5 = 1.00; ``smt_gain`` (g) is what a second thread brings: a host of
+    n cores with two threads each is worth n x (1 + (g - 1)) cores when all its threads are busy, and 1.0 means that
+    the second thread brings nothing. ``disk_iops`` and ``disk_mb_per_s`` are the instance's own sustained caps.
+    """
+
+    provider: str
+    role: Role
+    name: str
+    family: str
+    vcpus: int
+    threads_per_core: int
+    memory_gib: float
+    core_speed: Interval
+    smt_gain: Interval
+    disk_iops: int
+    disk_mb_per_s: float
+    burstable: bool
+    source: str
+    date: date
+    label: PriceLabel
+
+    @property
+    def cores(self) -> int:
+        """Physical cores."""
+        return max(1, self.vcpus // self.threads_per_core)
+
+
+@dataclass(frozen=True, slots=True)
+class DiskType:
+    """A kind of volume: IOPS and MB/s it starts with, what can be bought on top, and its latency.
+
+    A need below ``min_gib`` is bought, and billed, as ``min_gib``; tiers sold whole (Azure P10) have
+    ``min_gib == max_gib``. A volume of s GiB has ``base_iops + iops_per_gib x s`` IOPS for its price per GiB, never
+    over ``max_iops``; above that, further IOPS are bought where the catalogue has a price for them (unit
+    ``iops-month``). From ``striped_from_gib`` on (0: never) the base figures are ``striped_iops`` and
+    ``striped_mb_per_s`` instead.
+    """
+
+    provider: str
+    role: Role
+    name: str
+    min_gib: int
+    max_gib: int
+    base_iops: int
+    base_mb_per_s: float
+    iops_per_gib: float
+    mb_per_s_per_gib: float
+    max_iops: int
+    max_mb_per_s: float
+    striped_from_gib: int
+    striped_iops: int
+    striped_mb_per_s: float
+    read_latency_ms: Interval
+    write_latency_ms: Interval
+    source: str
+    date: date
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one unit of an item costs in one place. ``item`` is an instance or disk name, or a service's name."""
+
+    provider: str
+    region: str
+    item: str
+    unit: str  # hour, month, gib-month, iops-month, mb_per_s-month, gb
+    term: Term
+    usd: float
+    source: str
+    date: date
+    label: PriceLabel
