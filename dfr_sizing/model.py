@@ -1,0 +1,303 @@
+"""The calibrated Model: what one operation costs on a named CPU, and how the DFR's requests are made of operations.
+
+A model is a TOML file written by calibration (``models/NAME/model.toml``). It knows *operations* that a load test
+measured: list, read, search, create and so on. ``data/requests.toml`` says of how many operations a request of the
+DFR consists; a request that was measured itself is one operation, any other is derived by the rule stated there.
+
+Rule of composition: a request costs the fixed overhead of a request once (the operation ``overhead``: HTTP, session
+and transaction, measured with the health check), and for each operation in it the operation's cost less that overhead.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from dfr_sizing.errors import InputError
+from dfr_sizing.interval import Interval
+from dfr_sizing.ledger import Assumption, Label
+
+BUNDLED = "odoo18-reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What one operation costs on the model's CPU, the request around it included.
+
+    Seconds of CPU; ``cv`` the coefficient of variation of the whole; ``tail_share`` of the operations cost
+    ``tail_factor`` times as much in the database. ``statements`` wake a backend each; ``threads`` processes share the
+    database work; ``pages`` distinct pages are touched; ``wal_bytes`` are written (0: no commit to wait for). ``rows``
+    says whether the database's cost grows in proportion to the table's rows.
+    """
+
+    name: str
+    measured_as: str
+    app_cpu_s: float
+    database_cpu_s: float
+    cv: float
+    statements: float
+    threads: int
+    pages: float
+    wal_bytes: float
+    tail_share: float
+    tail_factor: float
+    grows_with_rows: bool
+    label: Label
+    source: str
+
+    @property
+    def variance(self) -> float:
+        """Variance of the CPU time, in seconds squared."""
+        return (self.cv * (self.app_cpu_s + self.database_cpu_s)) ** 2
+
+
+@dataclass(frozen=True, slots=True)
+class Contention:
+    """How a host that is shared changes what an operation costs.
+
+    CPU time is multiplied by ``busy_factor + idle_slope x (1 - utilisation)``: processes in each other's way cost a
+    little more than one process alone, and a host that is often idle costs more per request than a busy one.
+    ``dispatch_s`` and ``misplaced`` are Cpu's. ``think_stretch`` is the load generator's own: the think time it keeps
+    over the one it was told.
+    """
+
+    app_busy_factor: float
+    database_busy_factor: float
+    idle_slope: float
+    dispatch_s: float
+    misplaced: float
+    think_stretch: float
+
+    def factor(self, busy_factor: float, utilisation: float, reach: float = 1.0) -> float:
+        """What CPU demand is multiplied by at a utilisation of 0 to 1.
+
+        ``reach`` is the share of the request that the surcharge of an idle host applies to.
+        """
+        return busy_factor + self.idle_slope * reach * (1.0 - min(1.0, max(0.0, utilisation)))
+
+    def settled(self, busy_factor: float, load: float, reach: float = 1.0) -> float:
+        """The utilisation that brings about its own factor: rho = load x factor(rho), linear in rho.
+
+        ``load`` is arrival rate x unmultiplied demand / capacity, ``reach`` its mean over the demand. May exceed 1.
+        """
+        rho = load * (busy_factor + self.idle_slope * reach) / (1.0 + load * self.idle_slope * reach)
+        return rho if rho < 1.0 else load * busy_factor
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """So many operations of a kind in a request: ``times`` x the product of the counts named in ``per``."""
+
+    operation: str
+    times: float
+    per: tuple[str, ...]
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestClass:
+    """A request of the DFR, and what it consists of. ``target`` names the service target it is held to."""
+
+    name: str
+    title: str
+    target: str
+    background: bool
+    parts: tuple[Part, ...]
+    rule: str
+    label: Label
+    size_cv: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCost:
+    """What one request of a class costs on the model's CPU, undisturbed. Units as in Operation."""
+
+    app_cpu_s: float
+    database_cpu_s: float
+    cv: float
+    statements: float
+    threads: int
+    pages: float
+    wal_bytes: float
+    tail_share: float
+    tail_factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Operations measured on one host, how they contend, and where they were measured."""
+
+    name: str
+    measured_on: str
+    cpu_name: str
+    cpu_speed: Interval
+    cpu_speed_source: str
+    table_rows: int
+    odoo: str
+    postgresql: str
+    contention: Contention
+    operations: Mapping[str, Operation] = field(hash=False)
+    check_error: Mapping[str, float] = field(hash=False)
+    folder: Path | None = None
+
+    def cost(
+        self, request: RequestClass, counts: Mapping[str, float], rows: float, switches: Mapping[str, bool]
+    ) -> RequestCost:
+        """The cost of a request, its parts counted by ``counts``, on a table of ``rows`` rows."""
+        overhead = self.operations["overhead"]
+        app, database, variance = overhead.app_cpu_s, overhead.database_cpu_s, overhead.variance
+        statements, pages, wal = overhead.statements, 0.0, 0.0
+        growth = max(1.0, rows / self.table_rows)
+        threads, scanned, tail_share, tail_factor = 1, 0.0, 0.0, 1.0
+        for part in request.parts:
+            if part.when and not _holds(part.when, switches):
+                continue
+            operation = self.operations[part.operation]
+            times = part.times * math.prod(counts[name] for name in part.per)
+            own_app = max(0.0, operation.app_cpu_s - overhead.app_cpu_s)
+            own_database = max(0.0, operation.database_cpu_s - overhead.database_cpu_s)
+            own_database *= growth if operation.grows_with_rows else 1.0
+            app += times * own_app
+            database += times * own_database
+            # Operations within a request vary on their own, so variances add; a fraction of one scales as a whole.
+            own_variance = max(0.0, operation.variance - overhead.variance)
+            variance += own_variance * (times if times >= 1.0 else times * times)
+            statements += times * max(0.0, operation.statements - overhead.statements)
+            pages += times * operation.pages
+            wal += times * operation.wal_bytes
+            if operation.threads > 1 and times * own_database > scanned:
+                threads, scanned = operation.threads, times * own_database
+                tail_share, tail_factor = operation.tail_share, operation.tail_factor
+        if scanned < database / 2:
+            threads, tail_share, tail_factor = 1, 0.0, 1.0
+        cv = math.hypot(math.sqrt(variance) / (app + database), request.size_cv)
+        return RequestCost(app, database, cv, statements, threads, pages, wal, tail_share, tail_factor)
+
+    def ledger(self) -> tuple[Assumption, ...]:
+        """The model's own numbers, one line each."""
+        lines = [
+            Assumption("model.cpu_speed", self.cpu_speed, "AWS m5 = 1", self.cpu_speed_source, Label.DERIVED),
+            *(
+                Assumption(f"model.{name}", value, unit, f"fitted to the runs of {self.name}", Label.MEASURED)
+                for name, value, unit in (
+                    ("app_busy_factor", self.contention.app_busy_factor, "times"),
+                    ("database_busy_factor", self.contention.database_busy_factor, "times"),
+                    ("idle_slope", self.contention.idle_slope, "times"),
+                    ("dispatch_ms", self.contention.dispatch_s * 1e3, "ms"),
+                    ("misplaced", self.contention.misplaced, "fraction"),
+                )
+            ),
+        ]
+        for operation in self.operations.values():
+            lines += [
+                Assumption(
+                    f"model.{operation.name}.{what}_cpu_ms",
+                    round(1e3 * value, 4),
+                    f"ms of {self.cpu_name}",
+                    operation.source,
+                    operation.label,
+                )
+                for what, value in (("app", operation.app_cpu_s), ("database", operation.database_cpu_s))
+            ]
+        return tuple(lines)
+
+
+def _holds(condition: str, switches: Mapping[str, bool]) -> bool:
+    """``name`` or ``not name``, looked up in the scenario's switches."""
+    negated = condition.startswith("not ")
+    return switches[condition.removeprefix("not ")] != negated
+
+
+@cache
+def request_classes() -> dict[str, RequestClass]:
+    """The DFR's request classes by name, in the order of ``data/requests.toml``."""
+    text = resources.files("dfr_sizing").joinpath("data/requests.toml").read_text(encoding="utf-8")
+    return {
+        name: RequestClass(
+            name=name,
+            title=row["title"],
+            target=row.get("target", ""),
+            background=row.get("background", False),
+            parts=tuple(
+                Part(part["operation"], float(part["times"]), tuple(part.get("per", ())), part.get("when", ""))
+                for part in row["part"]
+            ),
+            rule=row["rule"],
+            label=Label(row["label"]),
+            size_cv=float(row.get("size_cv", 0.0)),
+        )
+        for name, row in tomllib.loads(text).items()
+    }
+
+
+def models_folder() -> Path:
+    """Where the bundled models lie: inside an installed package, or beside it in a checkout."""
+    package = Path(str(resources.files("dfr_sizing")))
+    installed = package / "models"
+    return installed if installed.is_dir() else package.parent / "models"
+
+
+def load_model(where: str | Path = BUNDLED) -> Model:
+    """A model by folder, by file or by the name of a bundled one. Raises InputError."""
+    bundled = models_folder() / Path(where).name
+    candidates = [Path(where), bundled] if len(Path(where).parts) <= 2 else [Path(where)]
+    for candidate in candidates:
+        path = candidate / "model.toml" if candidate.is_dir() else candidate
+        if path.is_file():
+            return _read(path)
+    known = sorted(path.parent.name for path in models_folder().glob("*/model.toml"))
+    raise InputError("--model", where, "a model folder or the name of a bundled model", f"bundled: {', '.join(known)}")
+
+
+def _read(path: Path) -> Model:
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        about, cpu, shared = data["model"], data["cpu"], data["contention"]
+        return Model(
+            name=about["name"],
+            measured_on=str(about["measured_on"]),
+            cpu_name=cpu["name"],
+            cpu_speed=Interval(*map(float, cpu["speed"])),
+            cpu_speed_source=cpu["source"],
+            table_rows=int(about["table_rows"]),
+            odoo=about["odoo"],
+            postgresql=about["postgresql"],
+            contention=Contention(
+                app_busy_factor=shared["app_busy_factor"],
+                database_busy_factor=shared["database_busy_factor"],
+                idle_slope=shared["idle_slope"],
+                dispatch_s=shared["dispatch_ms"] / 1e3,
+                misplaced=shared["misplaced"],
+                think_stretch=shared["think_stretch"],
+            ),
+            operations={name: _operation(name, row) for name, row in data["operation"].items()},
+            check_error=data.get("check", {}),
+            folder=path.parent,
+        )
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        raise InputError("the model", path, "a complete model file", f"calibrate it again ({error!r})") from None
+
+
+def _operation(name: str, row: Mapping[str, Any]) -> Operation:
+    return Operation(
+        name=name,
+        measured_as=row["measured_as"],
+        app_cpu_s=row["app_cpu_ms"] / 1e3,
+        database_cpu_s=row["database_cpu_ms"] / 1e3,
+        cv=row["cv"],
+        statements=row["statements"],
+        threads=int(row["threads"]),
+        pages=row["pages"],
+        wal_bytes=row["wal_bytes"],
+        tail_share=row["tail_share"],
+        tail_factor=row["tail_factor"],
+        grows_with_rows=row["grows_with_rows"],
+        label=Label(row["label"]),
+        source=row["source"],
+    )

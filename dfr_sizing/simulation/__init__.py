@@ -1,0 +1,1 @@
+"""Demand, model and topology to outcome, by discrete-event simulation."""

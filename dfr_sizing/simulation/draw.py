@@ -1,0 +1,138 @@
+"""Draws all that is random about a stream of requests, before the simulation: one independent stream a purpose.
+
+Each request class has its own generator, spawned from one seed by the class's name, so that another class in the mix
+does not change this one's draws, and two candidates of a search see the same requests (common random numbers).
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dfr_sizing.model import RequestCost
+from dfr_sizing.simulation.system import FloatArray, IntArray, Requests
+
+STATEMENTS_PER_ROUND = 6
+MOST_ROUNDS = 12
+"""Python and SQL alternate once per so many statements: each alternation costs the simulation two events, and under
+processor sharing only the sums matter (Cohen 1979); the waits of all statements are kept by Cpu.dispatch_s."""
+
+FLUSH_CV = 0.4
+"""Coefficient of variation of a flush; assumed from gp3's range of 1.2 to 4 ms around 2 ms (ledger: disk latency)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Requests of one class. ``rate_per_s``: arrivals a second; for closed users, the class's weight in the mix.
+
+    ``app_factor`` and ``database_factor`` multiply the CPU demand (contention, calibration); ``miss_ratio`` is the
+    share of a request's pages that are read from disk.
+    """
+
+    name: str
+    rate_per_s: float
+    cost: RequestCost
+    background: bool = False
+    app_factor: float = 1.0
+    database_factor: float = 1.0
+    client_cpu_s: float = 0.0
+    miss_ratio: float = 0.0
+
+
+def generator(seed: int, *purpose: str | int) -> np.random.Generator:
+    """The random stream of a purpose: the same for the same seed and words, on any machine."""
+    key = tuple(word if isinstance(word, int) else zlib.crc32(word.encode()) for word in purpose)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+def draw_open(streams: Sequence[Stream], until_s: float, seed: int, replication: int = 0) -> Requests:
+    """Poisson arrivals of every stream up to ``until_s``, merged in order of arrival."""
+    arrivals: list[FloatArray] = []
+    for stream in streams:
+        rng = generator(seed, "arrivals", stream.name, replication)
+        arrivals.append(_poisson_times(rng, stream.rate_per_s, until_s))
+    index = np.repeat(np.arange(len(streams)), [len(times) for times in arrivals])
+    at = np.concatenate(arrivals) if arrivals else np.empty(0)
+    order = np.argsort(at, kind="stable")
+    index, at = index[order], at[order]
+    return _with_demands(streams, index, at, np.empty(0), seed, replication)
+
+
+def draw_closed(streams: Sequence[Stream], count: int, think_s: float, seed: int, replication: int = 0) -> Requests:
+    """``count`` requests of a mix, each with an exponential think time of mean ``think_s`` before it."""
+    weights = np.array([stream.rate_per_s for stream in streams])
+    index = generator(seed, "mix", replication).choice(len(streams), size=count, p=weights / weights.sum())
+    think = generator(seed, "think", replication).exponential(think_s, count) if think_s > 0 else np.zeros(count)
+    return _with_demands(streams, index.astype(np.int64), np.empty(0), think, seed, replication)
+
+
+def _poisson_times(rng: np.random.Generator, rate: float, until_s: float) -> FloatArray:
+    expected = rate * until_s
+    times: FloatArray = np.empty(0)
+    while len(times) == 0 or times[-1] < until_s:
+        if rate <= 0.0:
+            return times
+        more = int(expected + 4 * math.sqrt(expected) + 16)
+        start = times[-1] if len(times) else 0.0
+        times = np.concatenate([times, start + np.cumsum(rng.exponential(1.0 / rate, more))])
+    return times[times < until_s]
+
+
+def _with_demands(
+    streams: Sequence[Stream], index: IntArray, at: FloatArray, think: FloatArray, seed: int, replication: int
+) -> Requests:
+    n = len(index)
+    columns = {
+        name: np.zeros(n) for name in ("app", "database", "client", "reads", "wal", "flush", "statements", "rounds")
+    }
+    threads = np.ones(n, dtype=np.int64)
+    background = np.zeros(n, dtype=bool)
+    for number, stream in enumerate(streams):
+        rows = np.flatnonzero(index == number)
+        cost = stream.cost
+        rng = generator(seed, "demands", stream.name, replication)
+        size = _lognormal(rng, len(rows), cost.cv)
+        tail = np.where(rng.random(len(rows)) < cost.tail_share, cost.tail_factor, 1.0)
+        tail /= 1.0 + cost.tail_share * (cost.tail_factor - 1.0)
+        columns["app"][rows] = cost.app_cpu_s * stream.app_factor * size
+        columns["database"][rows] = cost.database_cpu_s * stream.database_factor * size * tail
+        columns["client"][rows] = stream.client_cpu_s
+        columns["reads"][rows] = rng.poisson(cost.pages * stream.miss_ratio, len(rows))
+        columns["wal"][rows] = cost.wal_bytes * size
+        columns["flush"][rows] = _lognormal(rng, len(rows), FLUSH_CV)
+        columns["statements"][rows] = cost.statements
+        columns["rounds"][rows] = rounds_of(cost.statements)
+        threads[rows] = cost.threads
+        background[rows] = stream.background
+    return Requests(
+        class_names=tuple(stream.name for stream in streams),
+        class_index=index,
+        arrival_s=at,
+        think_s=think,
+        app_cpu_s=columns["app"],
+        database_cpu_s=columns["database"],
+        client_cpu_s=columns["client"],
+        rounds=columns["rounds"].astype(np.int64),
+        threads=threads,
+        reads=columns["reads"],
+        wal_bytes=columns["wal"],
+        flush_factor=columns["flush"],
+        statements=columns["statements"],
+        background=background,
+    )
+
+
+def rounds_of(statements: float) -> int:
+    """How often Python and SQL alternate in the simulation of a request with so many statements."""
+    return min(MOST_ROUNDS, max(1, math.ceil(statements / STATEMENTS_PER_ROUND)))
+
+
+def _lognormal(rng: np.random.Generator, n: int, cv: float) -> FloatArray:
+    """Draw n values of mean 1 and coefficient of variation ``cv``."""
+    variance = math.log1p(cv * cv)
+    drawn: FloatArray = np.exp(rng.standard_normal(n) * math.sqrt(variance) - variance / 2)
+    return drawn

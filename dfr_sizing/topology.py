@@ -1,0 +1,101 @@
+"""One deployment to be judged, and what it looks like to the simulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dfr_sizing.catalogue import DiskType, InstanceType, Place
+from dfr_sizing.drivers import rule
+from dfr_sizing.model import Model
+from dfr_sizing.simulation.system import Cpu, Disk, System
+
+GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Application nodes x workers, one database (with or without a synchronous standby), its disk, in one place."""
+
+    place: Place
+    application: InstanceType
+    nodes: int
+    workers_per_node: int
+    database: InstanceType
+    disk: DiskType
+    storage_gib: int
+    iops: int
+    mb_per_s: float
+    standby: bool = False
+
+    @property
+    def shape(self) -> tuple[str, str, int, str, str, int, int]:
+        """What decides its speed: two topologies of one shape simulate alike, wherever they are."""
+        provider = self.place.provider
+        return (
+            provider,
+            self.application.name,
+            self.nodes,
+            self.database.name,
+            self.disk.name,
+            self.storage_gib,
+            self.iops,
+        )
+
+    @property
+    def title(self) -> str:
+        """``3 x m7i.2xlarge + db.m7i.2xlarge in aws/eu-west-1``."""
+        return f"{self.nodes} x {self.application.name} + {self.database.name} in {self.place.name}"
+
+
+def workers_per_node(instance: InstanceType) -> int:
+    """HTTP workers of a node: Odoo's upper rule of 2 x vCPU + 1, and no more than its memory holds."""
+    by_cpu = int(rule("odoo.workers_per_vcpu") * instance.vcpus) + 1
+    return max(0, min(by_cpu, int(_worker_room_mib(instance) // rule("odoo.worker_memory_mib"))))
+
+
+def _worker_room_mib(instance: InstanceType) -> float:
+    return instance.memory_gib * 1024.0 - rule("odoo.base_memory_mib")
+
+
+def cache_bytes(database: InstanceType) -> float:
+    """Bytes of memory that cache pages on a database host."""
+    return rule("postgresql.cache_share") * database.memory_gib * GIB
+
+
+def miss_ratio(database: InstanceType, database_size: float) -> float:
+    """Share of page accesses that go to the disk: cold accesses that the cache does not hold."""
+    return rule("postgresql.cold_access_share") * max(0.0, 1.0 - cache_bytes(database) / max(1.0, database_size))
+
+
+def host_cpu(instance: InstanceType, model: Model) -> Cpu:
+    """The instance's processors in units of the model's CPU."""
+    return Cpu(
+        cores=instance.cores,
+        speed=instance.core_speed.mid / model.cpu_speed.mid,
+        threads_per_core=instance.threads_per_core,
+        smt_gain=instance.smt_gain.mid,
+        dispatch_s=model.contention.dispatch_s,
+        misplaced=model.contention.misplaced,
+    )
+
+
+def system_of(topology: Topology, model: Model, nodes_down: int = 0) -> System:
+    """The deployment as the simulation sees it, some application nodes down."""
+    nodes = max(1, topology.nodes - nodes_down)
+    application = host_cpu(topology.application, model)
+    return System(
+        cpus=(*([application] * nodes), host_cpu(topology.database, model)),
+        node_cpu=tuple(range(nodes)),
+        database_cpu=nodes,
+        workers_per_node=topology.workers_per_node,
+        backlog=int(rule("odoo.backlog_per_worker")) * topology.workers_per_node,
+        parallel_pool=int(rule("postgresql.parallel_pool_per_vcpu") * topology.database.vcpus),
+        disk=Disk(
+            iops=float(min(topology.iops, topology.database.disk_iops)),
+            read_latency_s=topology.disk.read_latency_ms.mid / 1e3,
+            flush_latency_s=topology.disk.write_latency_ms.mid / 1e3,
+            write_bytes_per_s=1e6 * min(topology.mb_per_s, topology.database.disk_mb_per_s),
+        ),
+        cron_per_node=int(rule("odoo.cron_workers")),
+        round_trip_s=rule("search.network_ms") / 1e3,
+    )
