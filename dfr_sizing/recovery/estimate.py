@@ -1,0 +1,87 @@
+"""RTO and RPO of the four strategies as a timed breakdown from stated rates."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dfr_sizing.errors import InputError
+from dfr_sizing.recovery.draws import Sampler, quantiles
+from dfr_sizing.recovery.losses import lost_minutes
+from dfr_sizing.recovery.paths import BYTES_PER_MB, Way, durations, files_lost, way_back
+from dfr_sizing.recovery.rates import Rates, shipped_rates
+from dfr_sizing.recovery.types import Failure, Headline, Phase, RecoveryEstimate, RecoveryInput, Strategy
+
+
+def estimate(
+    strategy: Strategy, failure: Failure, inputs: RecoveryInput, seed: int, rates: Rates | None = None
+) -> RecoveryEstimate:
+    """What one failure costs under one strategy; the same seed gives the same answer.
+
+    ``rates`` replaces those of the package, for instance with what a restore drill measured.
+    """
+    sampler = Sampler(seed, rates or shipped_rates())
+    steps = durations(strategy, failure, inputs, sampler)
+    total = np.sum(list(steps.values()), axis=0)
+    return RecoveryEstimate(
+        strategy,
+        failure,
+        tuple(Phase(step, quantiles(minutes)) for step, minutes in steps.items()),
+        quantiles(total),
+        quantiles(lost_minutes(strategy, failure, inputs, sampler)),
+        _note(strategy, failure, inputs, sampler.rates),
+    )
+
+
+def all_strategies(inputs: RecoveryInput, seed: int, rates: Rates | None = None) -> tuple[RecoveryEstimate, ...]:
+    """Every strategy against every failure, strategies from the cheapest to the dearest."""
+    return tuple(estimate(strategy, failure, inputs, seed, rates) for strategy in Strategy for failure in Failure)
+
+
+def headline(strategy: Strategy, inputs: RecoveryInput, seed: int, rates: Rates | None = None) -> Headline:
+    """What is held against the RTO and RPO targets: loss of the database's disk and loss of the site, and the worse."""
+    disk, site = (estimate(strategy, failure, inputs, seed, rates) for failure in (Failure.DISK, Failure.SITE))
+    return Headline(
+        strategy,
+        disk,
+        site,
+        max(disk.rto_minutes, site.rto_minutes, key=lambda minutes: minutes.p95),
+        max(disk.rpo_minutes, site.rpo_minutes, key=lambda minutes: minutes.p95),
+    )
+
+
+def cheapest_strategy_that_meets(
+    rto_minutes: float, rpo_minutes: float, inputs: RecoveryInput, seed: int, rates: Rates | None = None
+) -> Strategy | None:
+    """The first strategy, from the cheapest, whose headline p95 is within both targets; None if none is.
+
+    Raises ``InputError`` if a target is negative or not a number.
+    """
+    for name, value in (("rto_minutes", rto_minutes), ("rpo_minutes", rpo_minutes)):
+        if not value >= 0:
+            raise InputError(name, value, "0 minutes or more", "give the target in minutes")
+    for strategy in Strategy:
+        if headline(strategy, inputs, seed, rates).meets(rto_minutes, rpo_minutes):
+            return strategy
+    return None
+
+
+def _note(strategy: Strategy, failure: Failure, inputs: RecoveryInput, rates: Rates) -> str:
+    """What a reader must know to trust the figures."""
+    way = way_back(strategy, failure, inputs)
+    said = [f"{way.value[0].upper()}{way.value[1:]}"]
+    if way is Way.STANDBY:
+        said.append("the standby is synchronous and the files lie on storage that spans both zones")
+    if way is Way.OTHER_SITE and strategy is Strategy.HOT_STANDBY:
+        said.append("a witness at a third place switches without waiting for people")
+    if way in (Way.RESTORE_HERE, Way.RESTORE_ELSEWHERE) and files_lost(failure, way):
+        said.append("the files are restored after the database, through the same link")
+    if way is Way.RESTORE_ELSEWHERE and not inputs.in_cloud:
+        said.append("hosts must first be found at another site; bought ones come later than this")
+    if failure is Failure.DISK and way is not Way.STANDBY:
+        said.append("the filestore lies on another disk and survives")
+    if failure is Failure.CORRUPTION:
+        said.append("the clock starts when someone notices; work entered since is carried over by hand")
+        said.append("copies must be kept for longer than damage goes unnoticed")
+    if inputs.wal_bytes_per_s_peak > rates.interval("wal.replay_mb_per_s").low * BYTES_PER_MB:
+        said.append("at its peak WAL may come faster than a replica replays it")
+    return "; ".join(said) + "."

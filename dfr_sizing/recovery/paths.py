@@ -1,0 +1,234 @@
+"""How long each step of a recovery takes, draw by draw, in minutes.
+
+``way_back`` says which way a deployment takes out of a failure; ``durations`` times its steps. Steps follow one
+another: the files come after the database, through the same link, and traffic opens only when both are back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from dfr_sizing.recovery.draws import FloatArray, Sampler
+from dfr_sizing.recovery.types import Failure, RecoveryInput, Step, Strategy
+
+SECONDS_PER_MINUTE = 60.0
+SECONDS_PER_HOUR = 3600.0
+BYTES_PER_MB = 1e6
+BYTES_PER_MIB = 2.0**20
+
+Durations = dict[Step, FloatArray]
+
+
+class Way(StrEnum):
+    """The ways out of a failure."""
+
+    LEAVE_OUT = "the load balancer leaves the host out"
+    RESTART = "the host is replaced and finds its disk intact"
+    STANDBY = "the standby in the second zone takes over"
+    OTHER_SITE = "the replica at the second site takes over"
+    RESTORE_HERE = "the database is restored from backups at the site"
+    RESTORE_ELSEWHERE = "everything is restored from backups at another site"
+
+
+def way_back(strategy: Strategy, failure: Failure, inputs: RecoveryInput) -> Way:
+    """The way a deployment takes out of a failure."""
+    if failure is Failure.NODE:
+        return Way.LEAVE_OUT if inputs.application_nodes > 1 else Way.RESTART
+    if failure is Failure.CORRUPTION:  # every replica holds the damage
+        return Way.RESTORE_HERE
+    if failure is not Failure.SITE and has_standby(strategy, inputs):
+        return Way.STANDBY
+    return Way.RESTART if failure is Failure.DATABASE_HOST else _without_standby(strategy, failure, inputs)
+
+
+def has_standby(strategy: Strategy, inputs: RecoveryInput) -> bool:
+    """Whether a synchronous standby stands in a second zone; a hot standby always has one."""
+    return inputs.has_standby_zone or strategy is Strategy.HOT_STANDBY
+
+
+def _without_standby(strategy: Strategy, failure: Failure, inputs: RecoveryInput) -> Way:
+    """The data are gone here: from the second site if it has them, else from backups."""
+    if strategy is not Strategy.BACKUP_RESTORE:
+        return Way.OTHER_SITE
+    site_is_left = failure is Failure.DISK or (failure is Failure.ZONE and inputs.in_cloud)
+    return Way.RESTORE_HERE if site_is_left else Way.RESTORE_ELSEWHERE
+
+
+def files_lost(failure: Failure, way: Way) -> bool:
+    """Whether the filestore goes with the failure; it lies apart from the database's disk."""
+    return failure in (Failure.ZONE, Failure.SITE) and way is not Way.STANDBY
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The times of one deployment's steps; every method gives draws in minutes unless its name says otherwise."""
+
+    inputs: RecoveryInput
+    sampler: Sampler
+
+    def failover(self) -> FloatArray:
+        """From the loss of the primary until the standby takes writes, detection included."""
+        name = self.inputs.provider if self.inputs.managed else "patroni"
+        return self.sampler.draw(f"failover.{name}_s", "detect") / SECONDS_PER_MINUTE
+
+    def detection(self) -> FloatArray:
+        """Until a person is told."""
+        return self.sampler.draw("detect.minutes", "detect")
+
+    def decision(self, extra: str | None = None) -> FloatArray:
+        """Until a person acts: by day or at night, as the hour falls; ``extra`` names a further rate."""
+        by_day = self.sampler.uniform("hour") < self.sampler.share("decide.staffed_share", "staffed")
+        day, night = (self.sampler.draw(f"decide.{when}_minutes", "decide") for when in ("day", "night"))
+        acted = np.where(by_day, day, night)
+        return acted if extra is None else acted + self.sampler.draw(f"decide.{extra}_minutes", "decide-extra")
+
+    def hosts(self, *, elsewhere: bool = False) -> FloatArray:
+        """Until hosts stand ready; ``elsewhere`` is a site where nothing was prepared."""
+        place = "other-site" if elsewhere and not self.inputs.in_cloud else self.inputs.place
+        return self.sampler.draw(f"provision.{place}_minutes", "provision")
+
+    def start(self) -> FloatArray:
+        """Until Odoo answers on a host that is up."""
+        return self.sampler.draw("server.start_minutes", "start")
+
+    def dns(self) -> FloatArray:
+        """Until clients follow the name to another site."""
+        return self.sampler.draw("switch.dns_minutes", "dns")
+
+    def replay(self, wal_bytes: FloatArray | float) -> FloatArray:
+        """Replaying that much WAL on one core, at most as fast as the disk."""
+        return wal_bytes / self.capped(self.sampler.draw("wal.replay_mb_per_s", "replay")) / SECONDS_PER_MINUTE
+
+    def link_bytes_per_s(self, *, off_site: bool) -> FloatArray:
+        """The link to the store of backups, in bytes per second."""
+        name = "cloud" if self.inputs.in_cloud else "off-site" if off_site else "local"
+        drawn = self.sampler.draw(f"link.{name}_mb_per_s", "link") * BYTES_PER_MB
+        return np.minimum(drawn, self.inputs.backup_link_bytes_per_s or np.inf)
+
+    def capped(self, mb_per_s: FloatArray) -> FloatArray:
+        """A rate in bytes per second, at most that of the database's volume."""
+        return np.minimum(mb_per_s * BYTES_PER_MB, self.inputs.disk_bytes_per_s or np.inf)
+
+    def backup_bytes(self) -> FloatArray:
+        """A full backup of the database, compressed."""
+        return self.inputs.database_bytes * self.sampler.share("backup.compressed_share", "compression")
+
+    def full_interval_s(self) -> float:
+        """Seconds between full backups."""
+        hours = self.inputs.full_backup_interval_h or self.sampler.rates.exact("backup.full_interval_h")
+        return hours * SECONDS_PER_HOUR
+
+    def since_full_s(self) -> FloatArray:
+        """Seconds since the last full backup when the failure comes."""
+        return self.sampler.uniform("since-full") * self.full_interval_s()
+
+
+def durations(strategy: Strategy, failure: Failure, inputs: RecoveryInput, sampler: Sampler) -> Durations:
+    """The steps that this failure needs under this strategy and the minutes of each, one value a draw."""
+    timing, way = Timing(inputs, sampler), way_back(strategy, failure, inputs)
+    match way:
+        case Way.LEAVE_OUT:
+            return {Step.DETECT: _host_left_out(timing)}
+        case Way.RESTART:
+            return _restart(failure, timing)
+        case Way.STANDBY:
+            return _to_standby(failure, timing)
+        case Way.OTHER_SITE:
+            return _to_other_site(strategy, timing)
+        case _:
+            return _restore(failure, way, timing)
+
+
+def _host_left_out(timing: Timing) -> FloatArray:
+    rate = "kubernetes.not_ready_s" if timing.inputs.kubernetes else "balancer.health_check_s"
+    return timing.sampler.draw(rate, "detect") / SECONDS_PER_MINUTE
+
+
+def _restart(failure: Failure, timing: Timing) -> Durations:
+    if failure is Failure.NODE and timing.inputs.kubernetes:
+        rates = timing.sampler.rates
+        moved_s = rates.exact("kubernetes.toleration_s") + rates.exact("kubernetes.force_detach_s")
+        found = _host_left_out(timing)
+        return {
+            Step.DETECT: found,
+            Step.PROVISION: np.full_like(found, moved_s / SECONDS_PER_MINUTE),
+            Step.SWITCH: timing.start(),
+        }
+    steps: Durations = {Step.DETECT: timing.detection()}
+    if not timing.inputs.in_cloud:
+        steps[Step.DECIDE] = timing.decision()
+    steps[Step.PROVISION] = timing.hosts()
+    if failure is Failure.DATABASE_HOST:
+        steps[Step.REPLAY] = timing.replay(timing.sampler.rates.exact("wal.max_wal_mib") * BYTES_PER_MIB)
+    else:
+        steps[Step.SWITCH] = timing.start()
+    return steps
+
+
+def _to_standby(failure: Failure, timing: Timing) -> Durations:
+    steps = {Step.DETECT: timing.failover()}
+    if failure is Failure.ZONE and timing.inputs.application_nodes == 1:
+        steps |= {Step.PROVISION: timing.hosts(), Step.SWITCH: timing.start()}
+    return steps
+
+
+def _to_other_site(strategy: Strategy, timing: Timing) -> Durations:
+    draw = timing.sampler.draw
+    if strategy is Strategy.HOT_STANDBY:
+        return {
+            Step.DETECT: timing.failover(),
+            Step.VERIFY: draw("verify.automatic_minutes", "verify"),
+            Step.SWITCH: timing.dns(),
+        }
+    warm = strategy is Strategy.WARM_STANDBY
+    lag_bytes = draw("replica.lag_s", "lag") * timing.inputs.wal_bytes_per_s_peak
+    return {
+        Step.DETECT: timing.detection(),
+        Step.DECIDE: timing.decision("declare_disaster"),
+        Step.PROVISION: draw("scale_up.minutes", "provision") if warm else timing.hosts(),
+        Step.REPLAY: timing.replay(lag_bytes),
+        Step.VERIFY: draw("verify.promoted_minutes", "verify"),
+        Step.SWITCH: timing.dns() + timing.start(),
+    }
+
+
+def _restore(failure: Failure, way: Way, timing: Timing) -> Durations:
+    elsewhere = way is Way.RESTORE_ELSEWHERE
+    if failure is Failure.CORRUPTION:  # the clock starts when someone notices
+        steps: Durations = {Step.DECIDE: timing.decision("find_point")}
+    else:
+        extra = "declare_disaster" if elsewhere else None
+        steps = {Step.DETECT: timing.detection(), Step.DECIDE: timing.decision(extra)}
+    steps |= _database_restored(timing, elsewhere=elsewhere)
+    if files_lost(failure, way):
+        written = timing.sampler.draw("restore.files_mb_per_s", "files") * BYTES_PER_MB
+        per_s = np.minimum(written, timing.link_bytes_per_s(off_site=elsewhere))
+        steps[Step.FILESTORE] = timing.inputs.filestore_bytes / per_s / SECONDS_PER_MINUTE
+    steps[Step.VERIFY] = timing.sampler.draw("verify.restored_minutes", "verify")
+    steps[Step.SWITCH] = timing.start() + timing.dns() if elsewhere else timing.start()
+    return steps
+
+
+def _database_restored(timing: Timing, *, elsewhere: bool) -> Durations:
+    """Hosts, base backup and WAL.
+
+    A backup is written while it is fetched, so the two take as long as the slower: ``restore`` is what writing takes
+    beyond the fetch. A managed database is there after a while and then loads its blocks lazily: ``restore`` is the
+    reading of the part that must be in place before answers are fast enough.
+    """
+    inputs, draw = timing.inputs, timing.sampler.draw
+    hosts = timing.hosts(elsewhere=elsewhere)
+    replayed = timing.replay(timing.since_full_s() * inputs.wal_bytes_per_s_mean)
+    if inputs.managed:
+        needed = inputs.database_bytes * timing.sampler.share("restore.working_share", "working-share")
+        loaded = needed / timing.capped(draw("restore.lazy_load_mb_per_s", "restore")) / SECONDS_PER_MINUTE
+        started = draw(f"restore.{inputs.provider}_start_minutes", "provision")
+        return {Step.PROVISION: np.maximum(hosts, started), Step.RESTORE: loaded, Step.REPLAY: replayed}
+    kind = "physical" if inputs.archive_wal else "dump"
+    fetched = timing.backup_bytes() / timing.link_bytes_per_s(off_site=elsewhere) / SECONDS_PER_MINUTE
+    written = inputs.database_bytes / timing.capped(draw(f"restore.{kind}_mb_per_s", "restore")) / SECONDS_PER_MINUTE
+    steps = {Step.PROVISION: hosts, Step.FETCH: fetched, Step.RESTORE: np.maximum(written - fetched, 0.0)}
+    return steps | {Step.REPLAY: replayed} if inputs.archive_wal else steps
