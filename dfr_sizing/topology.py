@@ -13,6 +13,17 @@ GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)
+class Volume:
+    """The database's disk: GiB in year 5, its IOPS and MB/s, and the least GiB that has them from year 1 on."""
+
+    disk: DiskType
+    storage_gib: int
+    least_gib: int
+    iops: int
+    mb_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """Application nodes x workers, one database (with or without a synchronous standby), its disk, in one place."""
 
@@ -21,11 +32,23 @@ class Topology:
     nodes: int
     workers_per_node: int
     database: InstanceType
-    disk: DiskType
-    storage_gib: int
-    iops: int
-    mb_per_s: float
+    volume: Volume
     standby: bool = False
+
+    @property
+    def disk(self) -> DiskType:
+        """The kind of the database's disk."""
+        return self.volume.disk
+
+    @property
+    def storage_gib(self) -> int:
+        """GiB of the database's disk in year 5."""
+        return self.volume.storage_gib
+
+    @property
+    def iops(self) -> int:
+        """IOPS that the database's disk is bought with."""
+        return self.volume.iops
 
     @property
     def shape(self) -> tuple[str, str, int, str, str, int, int]:
@@ -94,7 +117,7 @@ def system_of(topology: Topology, model: Model, nodes_down: int = 0) -> System:
             iops=float(min(topology.iops, topology.database.disk_iops)),
             read_latency_s=topology.disk.read_latency_ms.mid / 1e3,
             flush_latency_s=topology.disk.write_latency_ms.mid / 1e3,
-            write_bytes_per_s=1e6 * min(topology.mb_per_s, topology.database.disk_mb_per_s),
+            write_bytes_per_s=1e6 * min(topology.volume.mb_per_s, topology.database.disk_mb_per_s),
         ),
         cron_per_node=int(rule("odoo.cron_workers")),
         round_trip_s=rule("search.network_ms") / 1e3,

@@ -46,6 +46,11 @@ class Outcome:
     simulated_requests: int
 
     @property
+    def failed_share(self) -> float:
+        """The share of the class that fails most often."""
+        return max((found.failed_share for found in self.classes.values()), default=0.0)
+
+    @property
     def ranked_resources(self) -> tuple[tuple[str, float], ...]:
         """Resources from the fullest on: the bottleneck, then the next one."""
         return tuple(sorted(self.utilisation.items(), key=lambda item: -item[1]))

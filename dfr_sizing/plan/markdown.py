@@ -1,0 +1,118 @@
+"""A Recommendation as plan.md: the Jinja2 template, and what it is given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+
+from dfr_sizing.catalogue import Price
+from dfr_sizing.cost import Tier
+from dfr_sizing.demand import demand
+from dfr_sizing.plan import settings, words
+from dfr_sizing.plan.as_json import by_size, storage_years
+from dfr_sizing.plan.latency import break_point, class_title
+from dfr_sizing.plan.money import Money
+from dfr_sizing.recommend.types import Recommendation, SituationResult
+from dfr_sizing.topology import GIB
+
+STALE_DAYS = 180
+"""A price older than this is used with a warning."""
+
+
+def plan_markdown(r: Recommendation, on: date, pictures: Mapping[str, str]) -> str:
+    """The plan's text. ``on`` is the day against which the age of prices is counted, ``pictures`` name to title."""
+    plans = (r.recommended, *r.alternatives)
+    text = _template().render(
+        r=r,
+        best=r.recommended,
+        plans=plans,
+        on=on,
+        pictures=pictures,
+        money=Money.of(r.scenario),
+        tiers=[tier for tier in Tier if any(plan.bill.of_tier(tier) for plan in plans)],
+        swings=by_size(r.sensitivities),
+        fails=break_point(r),
+        odoo=settings.odoo_settings(r.recommended.topology),
+        postgresql=settings.postgresql_settings(r.recommended.topology),
+        connections=settings.connections(r.recommended.topology),
+        storage=storage_years(r.scenario),
+        table_rows=_table_rows(r),
+        stale=stale_prices(r, on),
+        stale_days=STALE_DAYS,
+        deciding=_deciding(r),
+        load=_load(r),
+    )
+    # What the template leaves out where data is missing would show as gaps.
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
+
+
+def stale_prices(r: Recommendation, on: date) -> list[tuple[Price, int]]:
+    """Prices of any option that are too old, oldest first, with their age in days."""
+    prices = {price: None for plan in (r.recommended, *r.alternatives) for price in plan.bill.stale(on, STALE_DAYS)}
+    return sorted(((price, (on - price.date).days) for price in prices), key=lambda pair: (-pair[1], pair[0].item))
+
+
+def cell(value: object) -> str:
+    """Text that is safe in a table's cell."""
+    return str(value).replace("|", "\\|").replace("\n", " ").strip()
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("dfr_sizing.plan"),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(default=False),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "cell": cell,
+        "number": words.number,
+        "share": words.share,
+        "signed": words.signed_share,
+        "minutes": words.minutes,
+        "year": words.year,
+        "assumed": words.assumed_value,
+        "title_of": class_title,
+    }
+    environment.globals |= {
+        "quantity": words.quantity,
+        "spread": words.spread,
+        "verdict": words.verdict,
+        "model_error": words.model_error,
+    }
+    return environment.get_template("plan.md.j2")
+
+
+def _table_rows(r: Recommendation) -> list[dict[str, Any]]:
+    """A row a table: GiB in every year and rows in the last, the largest first."""
+    years = sorted({size.year for size in r.tables})
+    by_table: dict[str, dict[str, Any]] = {}
+    for size in r.tables:
+        row = by_table.setdefault(size.table, {"table": size.table, "gib": dict.fromkeys(years, 0.0), "rows": 0.0})
+        row["gib"][size.year] = size.bytes / GIB
+        if size.year == years[-1]:
+            row["rows"] = size.rows
+    return sorted(by_table.values(), key=lambda row: (-row["gib"][years[-1]], row["table"]))
+
+
+def _deciding(r: Recommendation) -> SituationResult | None:
+    """The named day whose busiest hour fills a resource most: the one to repeat as a load test."""
+    known = [result for result in r.recommended.situations if result.outcome.utilisation]
+    return max(known, key=lambda result: max(result.outcome.utilisation.values())) if known else None
+
+
+def _load(r: Recommendation) -> list[tuple[str, float]]:
+    """Requests a second by class in the deciding hour, the most frequent first."""
+    result = _deciding(r)
+    if result is None:
+        return []
+    rates = demand(r.scenario, result.situation, r.farmers_design).at_hour(result.hour)
+    return sorted(((name, rate) for name, rate in rates.items() if rate > 0), key=lambda pair: (-pair[1], pair[0]))

@@ -1,0 +1,96 @@
+"""Numbers as people read them: with a unit, as many digits as they deserve, and "no data" where there are none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from dfr_sizing.interval import Interval
+from dfr_sizing.recommend.types import TargetCheck
+
+NO_DATA = "no data"
+_COUNTED = 100.0
+"""From here on a number is shown without decimals."""
+
+
+def number(value: float) -> str:
+    """Three significant digits, all of them from 100 on: 0.123, 4.56, 78.9, 1,234."""
+    if not math.isfinite(value):
+        return NO_DATA
+    if abs(value) >= _COUNTED or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def share(value: float, decimals: int = 0) -> str:
+    """A share of 1 in per cent."""
+    return f"{100.0 * value:.{decimals}f} %" if math.isfinite(value) else NO_DATA
+
+
+def quantity(value: float, unit: str) -> str:
+    """A number with its unit; a fraction in per cent, with the decimals that an availability needs."""
+    if not math.isfinite(value):
+        return NO_DATA
+    return share(value, 2) if unit == "fraction" else f"{number(value)} {unit}"
+
+
+def minutes(value: float) -> str:
+    """A span of time: seconds under a minute, hours from two hours on, days from three days on."""
+    if not math.isfinite(value):
+        return NO_DATA
+    if value <= 0.0:
+        return "0 min"
+    for per_unit, unit, least in ((1440.0, "days", 4320.0), (60.0, "h", 120.0), (1.0, "min", 1.0)):
+        if value >= least:
+            return f"{number(value / per_unit)} {unit}"
+    return f"{number(60.0 * value)} s"
+
+
+def spread(low: float, high: float, unit: str) -> str:
+    """An interval: ``1.5 to 1.7 s``."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return NO_DATA
+    if unit == "fraction":
+        return f"{100.0 * low:.2f} to {share(high, 2)}"
+    return f"{number(low)} to {number(high)} {unit}"
+
+
+def signed_share(value: float) -> str:
+    """A share with its sign: ``+31 %``."""
+    return f"{100.0 * value:+.0f} %" if math.isfinite(value) else NO_DATA
+
+
+def verdict(check: TargetCheck) -> str:
+    """Met, missed, or nothing known."""
+    if not math.isfinite(check.predicted):
+        return NO_DATA
+    return "met" if check.passed else "MISSED"
+
+
+def assumed_value(value: float | str | Interval) -> str:
+    """The value of a ledger line; an interval as ``4 (2 to 8)``."""
+    if isinstance(value, Interval):
+        if value.is_exact:
+            return plain_number(value.mid)
+        return f"{plain_number(value.mid)} ({plain_number(value.low)} to {plain_number(value.high)})"
+    return value if isinstance(value, str) else plain_number(value)
+
+
+def plain_number(value: float) -> str:
+    """A ledger's number with all its digits, so that a reader can copy it."""
+    return f"{value:,.10g}" if math.isfinite(value) else NO_DATA
+
+
+def model_error(error: Mapping[str, float]) -> str:
+    """The model's error on the load that was held out of its calibration."""
+    shares = ("throughput", "mean", "p95")
+    known = [
+        f"{name.replace('_', ' ')} {signed_share(value) if name.startswith(shares) else number(value)}"
+        for name, value in error.items()
+    ]
+    return ", ".join(known) if known else "not stated by the model"
+
+
+def year(number_of_years: int) -> str:
+    """Year 0 is the first day."""
+    return "go-live" if number_of_years == 0 else f"year {number_of_years}"

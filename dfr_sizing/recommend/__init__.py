@@ -1,0 +1,1 @@
+"""Scenario to Recommendation: bounds, then simulation in order of cost."""

@@ -1,0 +1,323 @@
+"""What cannot serve, before anything is simulated: utilisation law, memory, IOPS, Little's law, processor sharing.
+
+Each bound is a necessary condition, so that dropping a candidate by it never changes the answer: a utilisation above
+the highest that is simulated, workers held longer than there is time, a mean by closed form above the target.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from dfr_sizing.analytic import ps_slowdown
+from dfr_sizing.catalogue import (
+    Catalogue,
+    DiskType,
+    InstanceType,
+    Place,
+    Price,
+    Role,
+    billed_gib,
+    disk_ceiling,
+    disk_limits,
+)
+from dfr_sizing.drivers import rule
+from dfr_sizing.model import Contention, Model, request_classes
+from dfr_sizing.recommend.design import Design
+from dfr_sizing.recommend.types import IopsSplit
+from dfr_sizing.simulation.load import HourLoad, utilisations
+from dfr_sizing.simulation.system import System
+from dfr_sizing.topology import Topology, Volume, host_cpu, miss_ratio, system_of, workers_per_node
+
+Excuses = Counter[str]
+
+MORE_NODES = 3
+"""Nodes of a size that are tried over the fewest that the bounds allow."""
+
+PER_SECOND = {"s": 1.0, "ms": 1e3, "min": 1.0 / 60.0}
+"""The units in which targets are shown, for each second."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationOption:
+    """So many nodes of a size, of which ``spare`` may be down."""
+
+    instance: InstanceType
+    price: Price
+    nodes: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseOption:
+    """A database size with the cheapest disk that holds the data and gives the IOPS."""
+
+    instance: InstanceType
+    price: Price
+    volume: Volume
+
+
+def application_options(
+    catalogue: Catalogue, place: Place, design: Design, spare: int, excuses: Excuses
+) -> list[ApplicationOption]:
+    """Every size of application node in a place, with as few nodes as the bounds allow and with a few more."""
+    options = []
+    for instance, price in catalogue.instances_at(place, Role.APPLICATION, design.terms.term):
+        workers = workers_per_node(instance)
+        if workers < 1 or instance.vcpus < rule("odoo.smallest_vcpus"):
+            excuses[f"application node: under {rule('odoo.smallest_vcpus'):g} vCPU or without memory for a worker"] += 1
+            continue
+        most = rule("search.most_utilisation")
+        nodes = spare + max(
+            max(
+                _nodes_for_cpu(instance, design, peak.load, most),
+                _nodes_for_workers(instance, peak.load, workers, design),
+            )
+            for peak in design.peaks.values()
+        )
+        if nodes > rule("search.most_nodes"):
+            excuses[f"application node: more than {rule('search.most_nodes'):g} would be needed"] += 1
+            continue
+        more = range(nodes, min(nodes + MORE_NODES, int(rule("search.most_nodes"))) + 1)
+        options += [ApplicationOption(instance, price, count, workers) for count in more]
+    return options
+
+
+def _nodes_for_cpu(instance: InstanceType, design: Design, load: HourLoad, most: float) -> int:
+    """Fewest nodes whose mean CPU utilisation stays under ``most``."""
+    contention = design.model.contention
+    one = host_cpu(instance, design.model).full_capacity
+    asked = load.app_cpu
+    reached = sum(rate * load.costs[name].app_cpu_s * load.reach(name) for name, rate in load.rates.items())
+    # At utilisation `most`, demand is multiplied by the busy factor and what is left of the idle surcharge.
+    multiplied = asked * contention.app_busy_factor + reached * contention.idle_slope * (1.0 - most)
+    return max(1, math.ceil(multiplied / (one * most)))
+
+
+def _nodes_for_workers(instance: InstanceType, load: HourLoad, workers: int, design: Design) -> int:
+    """Fewest nodes whose workers are not all held by Python alone (Little's law; SQL and waits come on top)."""
+    speed = host_cpu(instance, design.model).speed
+    classes = request_classes()
+    held = sum(
+        rate * load.costs[name].app_cpu_s / speed for name, rate in load.rates.items() if not classes[name].background
+    )
+    return max(1, math.ceil(held / workers))
+
+
+def database_options(catalogue: Catalogue, place: Place, design: Design, excuses: Excuses) -> list[DatabaseOption]:
+    """Every size of database in a place that the bounds let through, with its cheapest disk."""
+    options = []
+    for instance, price in catalogue.instances_at(place, Role.DATABASE, design.terms.term):
+        if instance.burstable:
+            excuses["database: burstable, its CPU credits end within the peak hour"] += 1
+        elif _under_baseline(instance):
+            excuses["database: smaller than the DFR's hosting baseline"] += 1
+        elif _database_utilisation(instance, design) > rule("search.most_utilisation"):
+            excuses[f"database: CPU above {rule('search.most_utilisation'):.0%} in the busiest hour"] += 1
+        elif (volume := _cheapest_volume(catalogue, place, instance, design)) is None:
+            excuses["database: no disk gives the size and the IOPS within the instance's cap"] += 1
+        else:
+            options.append(DatabaseOption(instance, price, volume))
+    return options
+
+
+def _under_baseline(instance: InstanceType) -> bool:
+    few_vcpus = instance.vcpus < rule("postgresql.smallest_vcpus")
+    return few_vcpus or instance.memory_gib < rule("postgresql.smallest_memory_gib")
+
+
+def _database_utilisation(instance: InstanceType, design: Design) -> float:
+    capacity = host_cpu(instance, design.model).full_capacity
+    contention = design.model.contention
+    found = []
+    for peak in design.peaks.values():
+        load = peak.load
+        asked = load.database_cpu
+        reached = sum(rate * load.costs[name].database_cpu_s * load.reach(name) for name, rate in load.rates.items())
+        reach = reached / asked if asked else 1.0
+        found.append(contention.settled(contention.database_busy_factor, asked / capacity, reach))
+    return max(found)
+
+
+def iops_needed(instance: InstanceType, design: Design) -> IopsSplit:
+    """Operations a second in the worst hour of all named days, by kind; ``bought`` is 0 here."""
+    missed = miss_ratio(instance, design.database_bytes)
+    splits = [
+        IopsSplit(
+            reads=peak.load.pages_per_s * missed,
+            wal_flushes=peak.load.commits_per_s / rule("postgresql.commits_per_flush"),
+            checkpoint_writes=peak.load.pages_written_per_s * rule("postgresql.checkpoint_share"),
+            bought=0,
+            miss_ratio=missed,
+        )
+        for peak in design.peaks.values()
+    ]
+    return max(splits, key=lambda split: split.total)
+
+
+def _cheapest_volume(catalogue: Catalogue, place: Place, instance: InstanceType, design: Design) -> Volume | None:
+    """The volume with the lowest monthly price in year 5 that holds the data and gives the IOPS of the peak."""
+    needed = math.ceil(iops_needed(instance, design).total / rule("search.most_iops_utilisation"))
+    if needed > instance.disk_iops:
+        return None
+    costed = [
+        (_monthly(catalogue, place, volume), number, volume)
+        for number, (disk, _) in enumerate(catalogue.disks_at(place, Role.DATABASE))
+        if (volume := _volume(catalogue, place, disk, needed, design)) is not None
+    ]
+    return min(costed)[2] if costed else None
+
+
+def _volume(catalogue: Catalogue, place: Place, disk: DiskType, needed: int, design: Design) -> Volume | None:
+    """A disk with the IOPS, from the least size on: one of the years 1 to 5, striped, or with the IOPS included."""
+    sold_apart = catalogue.has_price(place, disk.name, "iops-month")
+    largest = design.volumes.storage_gib[-1]
+    with_iops = math.ceil(needed / disk.iops_per_gib) if disk.iops_per_gib > 0 else 0
+    for gib in sorted({*design.volumes.storage_gib, disk.striped_from_gib, with_iops} - {0}):
+        size = int(max(gib, disk.min_gib))
+        given = (disk_ceiling if sold_apart else disk_limits)(disk, size)[0] if size <= disk.max_gib else 0
+        if given >= needed and max(size, largest) <= disk.max_gib:
+            final = max(size, largest)
+            included, mb_per_s = disk_limits(disk, final)
+            return Volume(disk, final, size, max(included, needed), mb_per_s)
+    return None
+
+
+def _monthly(catalogue: Catalogue, place: Place, volume: Volume) -> float:
+    """What a volume costs a month in year 5."""
+    size = billed_gib(volume.disk, volume.storage_gib)
+    monthly = size * catalogue.price(place, volume.disk.name, "gib-month").usd
+    extra = volume.iops - disk_limits(volume.disk, size)[0]
+    return monthly + (extra * catalogue.price(place, volume.disk.name, "iops-month").usd if extra > 0 else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """One hour on the shared hosts of a deployment: utilisation, and response over work under processor sharing."""
+
+    application: float
+    database: float
+    application_slowdown: float
+    database_slowdown: float
+
+
+def sharing(load: HourLoad, system: System, model: Model) -> Sharing:
+    """Mean response over work on the application hosts and on the database (Cohen 1979), contention counted.
+
+    The application nodes are taken as one host: no balancer does better, so that this is a lower bound.
+    """
+    utilised = utilisations(load, system, model)
+    slowdowns = []
+    for rho, cpus in zip(utilised, (system.node_cpu, (system.database_cpu,)), strict=True):
+        first = system.cpus[cpus[0]]
+        pooled = replace(first, cores=first.cores * len(cpus))
+        rate = max(load.requests_per_s, 1e-9)
+        slowdowns.append(ps_slowdown(rate, rho * pooled.full_capacity / rate, pooled.capacity))
+    return Sharing(utilised[0], utilised[1], slowdowns[0], slowdowns[1])
+
+
+def least_s(name: str, load: HourLoad, system: System, shared: Sharing, contention: Contention, missed: float) -> float:
+    """The least mean time that a request of a class holds a worker: work on hosts so shared, disk and network."""
+    cost, reach = load.costs[name], load.reach(name)
+    python = contention.factor(contention.app_busy_factor, shared.application, reach) * shared.application_slowdown
+    sql = contention.factor(contention.database_busy_factor, shared.database, reach) * shared.database_slowdown
+    threads = min(cost.threads, 1 + system.parallel_pool)
+    waits = cost.statements * system.round_trip_s + cost.pages * missed * system.disk.read_latency_s
+    return cost.app_cpu_s * python + cost.database_cpu_s * sql / threads + waits
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A latency target: which classes it binds, how class latency becomes the promised figure, and its limit in s."""
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    times: int
+    plus_s: float
+    limit_s: float
+    unit: str
+
+
+def promises(design: Design) -> tuple[Promise, ...]:
+    """The scenario's latency targets over the request classes."""
+    targets, by_target = design.scenario.targets, _classes_by_target()
+    of: Callable[[str], tuple[str, ...]] = lambda name: by_target.get(name, ())  # noqa: E731
+    return (
+        Promise("page_p95_s", "pages, p95", of("page_p95_s"), 1, 0.0, targets.page_p95_s.mid, "s"),
+        Promise("search_p95_s", "search by name, p95", of("search_p95_s"), 1, 0.0, targets.search_p95_s.mid, "s"),
+        Promise("report_p95_s", "reports, p95", of("report_p95_s"), 1, 0.0, targets.report_p95_s.mid, "s"),
+        Promise("api_p95_ms", "external look-ups, p95", of("api_p95_ms"), 1, 0.0, targets.api_p95_ms.mid / 1e3, "ms"),
+        Promise(
+            "sync_500_s",
+            "sync of 500 farmers, p95",
+            of("sync_500_s"),
+            design.sync_batches,
+            design.sync_upload_s,
+            targets.sync_500_s.mid,
+            "s",
+        ),
+        Promise(
+            "import_10000_min",
+            "import of 10,000 rows",
+            of("import_10000_min"),
+            design.import_batches,
+            0.0,
+            60.0 * targets.import_10000_min.mid,
+            "min",
+        ),
+    )
+
+
+def _classes_by_target() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, request in request_classes().items():
+        if request.target:
+            found[request.target] = (*found.get(request.target, ()), name)
+    return found
+
+
+def broken_bound(topology: Topology, design: Design, nodes_down: int) -> tuple[Promise | None, float]:
+    """The first latency promise that a deployment breaks on average by closed form, and the seconds it takes.
+
+    (None, share) with share > 1 where its HTTP workers are held longer than there is time (Little's law); (None, 0)
+    where no bound is broken. A p95 under its mean does not happen with these latencies, so nothing that would serve
+    is dropped.
+    """
+    system = system_of(topology, design.model, nodes_down)
+    classes, kept = request_classes(), promises(design)
+    workers = system.nodes * system.workers_per_node
+    missed = miss_ratio(topology.database, design.database_bytes)
+    for peak in design.peaks.values():
+        shared = sharing(peak.load, system, design.model)
+        least = {
+            name: least_s(name, peak.load, system, shared, design.model.contention, missed) for name in peak.load.costs
+        }
+        held = sum(rate * least[name] for name, rate in peak.load.rates.items() if not classes[name].background)
+        if held > workers:
+            return None, held / workers
+        for promise in kept:
+            known = [least[name] for name in promise.classes if name in least]
+            if known and (seconds := promise.plus_s + promise.times * max(known)) > promise.limit_s:
+                return promise, seconds
+    return None, 0.0
+
+
+def strength(topology: Topology, model: Model, nodes_down: int) -> tuple[float, ...]:
+    """What a deployment has of each resource: one that has no more of any than another is no faster than it."""
+    system = system_of(topology, model, nodes_down)
+    node, database = system.cpus[system.node_cpu[0]], system.cpus[system.database_cpu]
+    return (
+        node.capacity(1),
+        node.full_capacity,
+        node.full_capacity * system.nodes,
+        float(system.workers_per_node * system.nodes),
+        database.capacity(1),
+        database.full_capacity,
+        topology.database.memory_gib,
+        system.disk.iops,
+        -system.disk.read_latency_s,
+        -system.disk.flush_latency_s,
+    )

@@ -1,0 +1,117 @@
+"""What a deployment is designed for: the loads of the named days at the grown registry, and what is stored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dfr_sizing.catalogue import Term
+from dfr_sizing.cost import YEARS, Terms, Volumes
+from dfr_sizing.demand import (
+    FULL_DEVICE_FARMERS,
+    IMPORT_BATCH,
+    IMPORT_ROWS,
+    Situation,
+    database_bytes,
+    demand,
+    farmers_in_year,
+    filestore_bytes,
+)
+from dfr_sizing.drivers import rule
+from dfr_sizing.model import Model
+from dfr_sizing.scenario import Scenario
+from dfr_sizing.simulation.load import HourLoad, busiest_hour, hour_load
+from dfr_sizing.topology import GIB
+
+DAYS_A_MONTH = 365.0 / 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The busiest hour of a named day."""
+
+    hour: int
+    load: HourLoad
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """Everything about a scenario that the search needs, worked out once."""
+
+    scenario: Scenario
+    model: Model
+    farmers: float
+    peaks: Mapping[Situation, Peak]
+    volumes: Volumes
+    terms: Terms
+
+    @property
+    def switches(self) -> dict[str, bool]:
+        """Which indexes the database has."""
+        return self.scenario.code.model_dump()
+
+    @property
+    def worst(self) -> Situation:
+        """The named day with the most CPU time asked for in one hour."""
+        cpu = {name: peak.load.app_cpu + peak.load.database_cpu for name, peak in self.peaks.items()}
+        return max(cpu, key=lambda name: cpu[name])
+
+    @property
+    def database_bytes(self) -> float:
+        """Bytes of the database in year 5."""
+        return self.volumes.database_gib[-1] * GIB
+
+    @property
+    def sync_batches(self) -> int:
+        """Requests that a sync of 500 farmers takes."""
+        return max(1, math.ceil(FULL_DEVICE_FARMERS / self.scenario.campaign.batch_farmers.mid))
+
+    @property
+    def sync_upload_s(self) -> float:
+        """Seconds to send 500 farmers over the device's uplink."""
+        campaign = self.scenario.campaign
+        return FULL_DEVICE_FARMERS * campaign.record_kb.mid * 8.0 / campaign.uplink_kbit_s.mid
+
+    @property
+    def import_batches(self) -> int:
+        """Transactions of an import of 10,000 rows."""
+        return IMPORT_ROWS // IMPORT_BATCH
+
+
+def design_for(scenario: Scenario, model: Model, farmers: float | None = None) -> Design:
+    """The design of a scenario at ``farmers`` (default: the grown registry of year 5)."""
+    at = farmers_in_year(scenario, YEARS) if farmers is None else farmers
+    switches = scenario.code.model_dump()
+    peaks = {}
+    for situation in Situation:
+        day = demand(scenario, situation, at)
+        hour = busiest_hour(day, model, switches)
+        peaks[situation] = Peak(hour, hour_load(day, hour, model, switches))
+    return Design(scenario, model, at, peaks, _volumes(scenario), _terms(scenario))
+
+
+def _terms(scenario: Scenario) -> Terms:
+    prices = scenario.prices
+    return Terms(Term(prices.term), prices.staging_share.mid, prices.staging_hours_share.mid)
+
+
+def _volumes(scenario: Scenario) -> Volumes:
+    years = range(1, YEARS + 1)
+    database = tuple(database_bytes(scenario, year) / GIB for year in years)
+    return Volumes(
+        database_gib=database,
+        storage_gib=tuple(_rounded_up(gib * rule("postgresql.spare_storage")) for gib in database),
+        filestore_gib=tuple(filestore_bytes(scenario, year) / GIB for year in years),
+        egress_gb_month=tuple(_egress_gb_month(scenario, farmers_in_year(scenario, year)) for year in years),
+    )
+
+
+def _egress_gb_month(scenario: Scenario, farmers: float) -> float:
+    a_day = sum(3600.0 * sum(rate.per_s) for rate in demand(scenario, Situation.STEADY, farmers).rates)
+    return a_day * DAYS_A_MONTH * rule("cost.egress_kb_per_request") / 1e6
+
+
+def _rounded_up(gib: float) -> int:
+    """To the next 10 GiB, and 20 at least: the smallest volume of a managed database."""
+    return max(20, 10 * math.ceil(gib / 10.0))

@@ -1,0 +1,391 @@
+"""The search: bound, then simulate in order of cost, and take the first that meets every target."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from operator import le
+
+from dfr_sizing.catalogue import Catalogue, Place
+from dfr_sizing.demand import Situation, tables
+from dfr_sizing.demand import ledger as demand_ledger
+from dfr_sizing.drivers import rules
+from dfr_sizing.errors import InputError
+from dfr_sizing.ledger import Assumption, merged
+from dfr_sizing.model import Model
+from dfr_sizing.recommend.bounds import PER_SECOND, Excuses, Promise, broken_bound, iops_needed, promises, strength
+from dfr_sizing.recommend.candidates import (
+    Candidate,
+    PlaceOptions,
+    Way,
+    in_order_of_cost,
+    place_options,
+    ways_allowed,
+    ways_that_recover,
+)
+from dfr_sizing.recommend.design import design_for
+from dfr_sizing.recommend.evaluate import (
+    Effort,
+    Progress,
+    day_profile,
+    growth_curve,
+    latency_checks,
+    overload,
+    recovery_input,
+    recovery_of,
+    recovery_rates,
+    simulate_situations,
+)
+from dfr_sizing.recommend.explain import conditions, rule_of_thumb, sensitivities, warnings
+from dfr_sizing.recommend.types import (
+    Infeasible,
+    IopsSplit,
+    PlaceCost,
+    Plan,
+    Recommendation,
+    Rejection,
+    SituationResult,
+)
+from dfr_sizing.recovery import Strategy, all_strategies
+from dfr_sizing.scenario import FARMERS_RANGE, Scenario
+from dfr_sizing.topology import Topology
+
+CURVE = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+FULL_EFFORT = Effort()
+MOST_SIMULATED = 60
+"""Candidates that are simulated before the search gives up: beyond that the bounds are not what binds."""
+
+
+@dataclass(slots=True)
+class Nearest:
+    """The candidate that came nearest to the targets: for the answer when none meets them."""
+
+    excess: float = float("inf")
+    limit: str = ""
+    change: str = ""
+
+    def consider(self, excess: float, limit: str, change: str) -> None:
+        """Keep what is missed by the least."""
+        if excess < self.excess:
+            self.excess, self.limit, self.change = excess, limit, change
+
+
+class Search:
+    """One search: its design, its places, the simulations done so far."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        model: Model,
+        catalogue: Catalogue,
+        seed: int,
+        effort: Effort,
+        executor: Executor | None,
+    ) -> None:
+        self.design = design_for(scenario, model)
+        self.catalogue = catalogue
+        self.seed = seed
+        self.effort = effort
+        self.executor = executor
+        self.excuses: Excuses = Counter()
+        self.nearest = Nearest()
+        self.simulated: dict[tuple[object, ...], tuple[SituationResult, ...]] = {}
+        self.simulated_requests = 0
+
+    def places(self) -> tuple[Place, ...]:
+        """The places that the scenario allows and the catalogue can price."""
+        hosting = self.design.scenario.hosting
+        allowed = self.catalogue.places_allowed(hosting.providers, hosting.countries, hosting.regions)
+        complete, dropped = self.catalogue.complete_places(allowed)
+        for place in dropped:
+            self.excuses[f"place: {place.reason}"] += 1
+        if not complete:
+            asked = ", ".join((*hosting.providers, *hosting.countries, *hosting.regions))
+            known = ", ".join(place.name for place in self.catalogue.places)
+            raise InputError("hosting", asked, f"one of {known}", "allow more providers, countries or regions")
+        return complete
+
+    def options(self, places: Sequence[Place], ways: Sequence[Way], spare: int, excuses: Excuses) -> list[PlaceOptions]:
+        """What the bounds leave in each place."""
+        by_provider: dict[str, tuple[Way, ...]] = {}
+        found = []
+        for place in places:
+            if place.provider not in by_provider:
+                by_provider[place.provider] = ways_that_recover(place, 2, ways, self.design, self.seed, excuses)
+            if by_provider[place.provider]:
+                options = place_options(self.catalogue, place, self.design, by_provider[place.provider], spare, excuses)
+                if options is not None:
+                    found.append(options)
+        return found
+
+    def simulate(
+        self, topology: Topology, situations: Sequence[Situation], down: int, requests: int
+    ) -> tuple[SituationResult, ...]:
+        """Simulate a deployment, or take what was simulated of its shape before."""
+        key = (topology.shape, tuple(situations), down, requests)
+        if key not in self.simulated:
+            found = simulate_situations(topology, self.design, situations, down, requests, self.seed, self.executor)
+            self.simulated_requests += sum(result.outcome.simulated_requests for result in found)
+            self.simulated[key] = found
+        return self.simulated[key]
+
+    def first_that_serves(self, options: Sequence[PlaceOptions], down: int, excuses: Excuses) -> Candidate | None:
+        """The cheapest candidate that meets every latency target with ``down`` application nodes down."""
+        verdicts: dict[tuple[object, ...], str] = {}
+        failed: list[tuple[float, ...]] = []
+        for _, places, i, j in in_order_of_cost(options):
+            candidate = places.candidate(i, j)
+            topology = candidate.topology
+            if topology.shape not in verdicts:
+                has = strength(topology, self.design.model, down)
+                verdict = self._broken_bound(topology, down)
+                if not verdict and any(all(map(le, has, other)) for other in failed):
+                    verdict = "bound: no stronger in any respect than one that failed when simulated"
+                if not verdict:
+                    if len(failed) == MOST_SIMULATED:
+                        return None
+                    verdict = self._missed(topology, down)
+                    failed.append(has)
+                verdicts[topology.shape] = verdict
+            if not verdicts[topology.shape]:
+                return candidate
+            excuses[verdicts[topology.shape]] += 1
+        return None
+
+    def _broken_bound(self, topology: Topology, down: int) -> str:
+        """What a deployment breaks by closed form, if anything."""
+        promise, value = broken_bound(topology, self.design, down)
+        if promise is not None:
+            self._note(promise, value)
+            return f"bound: {promise.title} above its target by processor sharing alone"
+        return "bound: every HTTP worker held all the time" if value > 1.0 else ""
+
+    def _missed(self, topology: Topology, down: int) -> str:
+        """What a deployment misses when simulated.
+
+        A glance at the worst of the named days turns down what misses a target with its whole interval; what is left
+        is simulated in full on every one, and has to meet each target with its whole interval.
+        """
+        glance = self.simulate(topology, (self.design.worst,), down, self.effort.glance)
+        verdict = overload(glance) or self._first_missed(glance, certainly=True)
+        if not verdict:
+            full = self.simulate(topology, tuple(Situation), down, self.effort.situation)
+            verdict = overload(full) or self._first_missed(full, certainly=False)
+        return verdict
+
+    def _first_missed(self, results: Sequence[SituationResult], *, certainly: bool) -> str:
+        for check in latency_checks(results, self.design):
+            if (check.low > check.target) if certainly else not check.passed:
+                promise = next(kept for kept in promises(self.design) if kept.name == check.name)
+                self._note(promise, check.predicted / check.target * promise.limit_s)
+                return f"simulated: {check.title} above its target"
+        return ""
+
+    def _note(self, promise: Promise, seconds: float) -> None:
+        found, limit = seconds * PER_SECOND[promise.unit], promise.limit_s * PER_SECOND[promise.unit]
+        self.nearest.consider(
+            found / limit,
+            f"{promise.title}: {_rounded(found)} {promise.unit} against {_rounded(limit)}",
+            f"allow targets.{promise.name} = {_rounded(found * 1.1)}, or places with faster cores",
+        )
+
+    def plan(self, name: str, candidate: Candidate, down: int) -> Plan:
+        """A candidate with everything that is known of it."""
+        topology, way, design = candidate.topology, candidate.way, self.design
+        results = self.simulate(topology, tuple(Situation), down, self.effort.situation)
+        found, available, checks = recovery_of(
+            topology.place, topology.nodes, way.standby, way.strategy, design, self.seed
+        )
+        worst = next(result for result in results if result.situation is design.worst)
+        inputs = recovery_input(topology.place, topology.nodes, way.standby, design)
+        estimates = all_strategies(inputs, self.seed, recovery_rates(design))
+        return Plan(
+            name=name,
+            topology=topology,
+            strategy=way.strategy,
+            targets=(*latency_checks(results, design), *checks),
+            headline=found,
+            recovery=tuple(estimate for estimate in estimates if estimate.strategy is way.strategy),
+            availability=available,
+            bill=candidate.bill,
+            situations=results,
+            bottleneck=worst.outcome.ranked_resources,
+        )
+
+
+def recommend(
+    scenario: Scenario,
+    model: Model,
+    catalogue: Catalogue,
+    seed: int = 1,
+    progress: Progress | None = None,
+    effort: Effort = FULL_EFFORT,
+    executor: Executor | None = None,
+) -> Recommendation:
+    """The cheapest deployment that meets every target, two alternatives, and the reasons.
+
+    ``executor`` spreads the simulations over processes; the answer is the same without it. Raises Infeasible with the
+    binding limit, InputError for places that do not exist.
+    """
+    tell = progress or (lambda _stage, _share: None)
+    search = Search(scenario, model, catalogue, seed, effort, executor)
+    tell("bounds", 0.02)
+    places = search.places()
+    options = search.options(places, ways_allowed(search.design), 1, search.excuses)
+    tell("simulating candidates in order of cost", 0.1)
+    chosen = search.first_that_serves(options, 1, search.excuses) if options else None
+    if chosen is None:
+        raise _infeasible(search, places, options)
+    tell("the named days", 0.35)
+    recommended = search.plan("recommended", chosen, 1)
+    tell("alternatives", 0.5)
+    alternatives = _alternatives(search, chosen)
+    design, topology = search.design, chosen.topology
+    tell("hour by hour", 0.65)
+    day = day_profile(topology, design, design.worst, effort, seed, executor)
+    tell("other numbers of farmers", 0.85)
+    curve = growth_curve(topology, design, CURVE, 1, effort, seed, executor)
+    tell("what the answer depends on", 0.95)
+    split = replace(iops_needed(topology.database, design), bought=topology.iops)
+    home = next(found for found in options if found.place == topology.place)
+    result = _assembled(search, recommended, alternatives, options, split)
+    tell("done", 1.0)
+    return replace(
+        result,
+        day=day,
+        growth_curve=curve,
+        sensitivities=sensitivities(scenario, model, catalogue, home.place, chosen.way),
+        warnings=warnings(recommended, model),
+    )
+
+
+def _assembled(
+    search: Search,
+    recommended: Plan,
+    alternatives: tuple[Plan, ...],
+    options: Sequence[PlaceOptions],
+    split: IopsSplit,
+) -> Recommendation:
+    design = search.design
+    dearer = sum(len(found.applications) * len(found.databases) for found in options) - 1
+    considered = sum(count for reason, count in search.excuses.items() if reason.startswith(("bound", "simulated")))
+    search.excuses["dearer than the one chosen, not simulated"] += max(0, dearer - considered)
+    return Recommendation(
+        scenario=design.scenario,
+        farmers_design=design.farmers,
+        recommended=recommended,
+        alternatives=alternatives,
+        day=(),
+        growth_curve=(),
+        iops=split,
+        tables=tables(design.scenario),
+        rejected=_counted(search.excuses),
+        sensitivities=(),
+        places=_place_costs(options),
+        rule_of_thumb=rule_of_thumb(design),
+        conditions=conditions(design, recommended),
+        warnings=(),
+        assumptions=_ledger(search),
+        seed=search.seed,
+        model=design.model.name,
+        model_error=design.model.check_error,
+        simulated_requests=search.simulated_requests,
+    )
+
+
+def _alternatives(search: Search, chosen: Candidate) -> tuple[Plan, ...]:
+    """Minimum: no spare node, no standby, backups only. Resilient: one node more, a standby, and a second site."""
+    found = []
+    aside: Excuses = Counter()
+    plain = (Way(standby=False, strategy=Strategy.BACKUP_RESTORE),)
+    options = place_options(search.catalogue, chosen.topology.place, search.design, plain, 0, aside)
+    minimum = search.first_that_serves([options], 0, aside) if options is not None else None
+    if minimum is not None:
+        found.append(search.plan("minimum", minimum, 0))
+    found.append(search.plan("resilient", _resilient(search, chosen), 2))
+    return tuple(found)
+
+
+def _resilient(search: Search, chosen: Candidate) -> Candidate:
+    """The chosen sizes with one node more, a synchronous standby, and at least a warm second site."""
+    order = list(Strategy)
+    strategy = order[max(order.index(chosen.way.strategy), order.index(Strategy.WARM_STANDBY))]
+    way = Way(standby=True, strategy=strategy)
+    options = place_options(search.catalogue, chosen.topology.place, search.design, (way,), 2, Counter())
+    if options is None:
+        return chosen
+    names = [option.instance.name for option in options.applications]
+    databases = [option.instance.name for option in options.databases]
+    i, j = names.index(chosen.topology.application.name), databases.index(chosen.topology.database.name)
+    # The options of a size begin with the fewest nodes; the chosen one may have more than that.
+    i += chosen.topology.nodes + 1 - options.applications[i].nodes
+    return options.candidate(i, j)
+
+
+def _infeasible(search: Search, places: Sequence[Place], options: Sequence[PlaceOptions]) -> Infeasible:
+    """What binds, and the nearest change: a target that was nearly met, an index, or fewer farmers."""
+    rejected = _counted(search.excuses)
+    if search.nearest.limit:
+        return Infeasible(search.nearest.limit, search.nearest.change, rejected)
+    reasons = [line.reason for line in rejected]
+    code = search.design.scenario.code
+    if not options and reasons and all(reason.startswith("recovery") for reason in reasons):
+        change = "raise recovery.rto_hours or recovery.rpo_minutes, or leave recovery.strategy at auto"
+        return Infeasible(reasons[0], change, rejected)
+    missing = [name for name, there in code.model_dump().items() if not there]
+    if missing:
+        change = " and ".join(f"code.{name} = true" for name in missing)
+    else:
+        change = f"up to about {_most_farmers(search, places):,.0f} farmers pass the bounds; or allow more places"
+    reason = next((reason for reason in reasons if reason.startswith(("database: CPU", "application node: more"))), "")
+    return Infeasible(reason or (reasons[0] if reasons else "no place is left"), change, rejected)
+
+
+def _most_farmers(search: Search, places: Sequence[Place]) -> float:
+    """The most farmers now for which the bounds leave a candidate, by halving; to about 5 %."""
+    scenario, model = search.design.scenario, search.design.model
+    way = Way(standby=False, strategy=Strategy.BACKUP_RESTORE)
+    few, many = FARMERS_RANGE[0], scenario.registry.farmers
+    while many / few > 1.05:
+        middle = round(math.sqrt(few * many))
+        registry = scenario.registry.model_copy(update={"farmers": middle})
+        design = design_for(scenario.model_copy(update={"registry": registry}), model)
+        served = any(place_options(search.catalogue, place, design, (way,), 1, Counter()) for place in places[:3])
+        few, many = (middle, many) if served else (few, middle)
+    return float(f"{few:.2g}")
+
+
+def _counted(excuses: Mapping[str, int]) -> tuple[Rejection, ...]:
+    ordered = sorted(excuses.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(Rejection(reason, count) for reason, count in ordered if count > 0)
+
+
+def _place_costs(options: Sequence[PlaceOptions]) -> tuple[PlaceCost, ...]:
+    costs = []
+    for found in options:
+        cost, _, i, j = next(in_order_of_cost([found]))
+        costs.append(PlaceCost(found.place.name, cost, found.candidate(i, j).topology.title))
+    return tuple(sorted(costs, key=lambda place: (place.five_year_usd, place.place)))
+
+
+def _ledger(search: Search) -> tuple[Assumption, ...]:
+    design = search.design
+    return merged(
+        (rule.assumption for rule in rules().values()),
+        demand_ledger(),
+        design.model.ledger(),
+        recovery_rates(design).ledger(),
+        search.catalogue.own_hosting_assumptions if _own(design.scenario) else (),
+        design.scenario.ledger(),
+    )
+
+
+def _own(scenario: Scenario) -> bool:
+    return not {"on-premises", "private-cloud"}.isdisjoint(scenario.hosting.providers)
+
+
+def _rounded(value: float) -> str:
+    return f"{value:.3g}"

@@ -1,0 +1,198 @@
+"""The Recommendation and what it is made of. Plain values; seconds, US dollars, shares of 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dfr_sizing.cost import Bill
+from dfr_sizing.demand import Situation, TableSize
+from dfr_sizing.ledger import Assumption
+from dfr_sizing.recovery import Availability, Headline, RecoveryEstimate, Strategy
+from dfr_sizing.scenario import Scenario
+from dfr_sizing.simulation.outcome import Outcome
+from dfr_sizing.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCheck:
+    """One service target beside its prediction. ``passed`` looks at the worse end of the interval.
+
+    ``unit`` is s, ms, min, h or fraction; ``higher_is_better`` for availability; ``where`` names the situation and the
+    request class that decide.
+    """
+
+    name: str
+    title: str
+    target: float
+    predicted: float
+    low: float
+    high: float
+    unit: str
+    where: str
+    higher_is_better: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether the whole interval meets the target."""
+        return self.low >= self.target if self.higher_is_better else self.high <= self.target
+
+    @property
+    def margin(self) -> float:
+        """What is left of the target: 0.3 means 30 % under it (over it, where higher is better); negative: missed."""
+        if self.higher_is_better:
+            return (self.predicted - self.target) / max(1e-9, 1.0 - self.target)
+        return 1.0 - self.predicted / self.target if self.target > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why candidates were turned down, and how many."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SituationResult:
+    """One named day's busiest hour, simulated."""
+
+    situation: Situation
+    hour: int
+    nodes_down: int
+    requests_per_s: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class DayHour:
+    """One hour of the campaign's worst day, simulated with all nodes up. Latency in seconds by request class."""
+
+    hour: int
+    requests_per_s: float
+    application_utilisation: float
+    database_utilisation: float
+    p95_s: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One costed option: what to buy, how fast, how it recovers, what it costs."""
+
+    name: str  # recommended, minimum, resilient
+    topology: Topology
+    strategy: Strategy
+    targets: tuple[TargetCheck, ...]
+    headline: Headline
+    recovery: tuple[RecoveryEstimate, ...]
+    availability: Availability
+    bill: Bill
+    situations: tuple[SituationResult, ...]
+    bottleneck: tuple[tuple[str, float], ...]  # resources from the fullest on, in the worst hour
+
+    @property
+    def passed(self) -> bool:
+        """Whether every target is met."""
+        return all(check.passed for check in self.targets)
+
+
+@dataclass(frozen=True, slots=True)
+class IopsSplit:
+    """Operations a second on the database's disk in the worst hour, and what is bought."""
+
+    reads: float
+    wal_flushes: float
+    checkpoint_writes: float
+    bought: int
+    miss_ratio: float
+
+    @property
+    def total(self) -> float:
+        """All of them."""
+        return self.reads + self.wal_flushes + self.checkpoint_writes
+
+
+@dataclass(frozen=True, slots=True)
+class Swing:
+    """What one uncertain input does to the cost: five-year US dollars at its low and high end, all else at mid."""
+
+    name: str
+    low: float
+    mid: float
+    high: float
+    unit: str
+    cost_at_low: float
+    cost_at_high: float
+
+    @property
+    def size(self) -> float:
+        """How far the cost moves."""
+        return abs(self.cost_at_high - self.cost_at_low)
+
+
+@dataclass(frozen=True, slots=True)
+class FarmersPoint:
+    """Latency at another number of farmers on the recommended deployment (one node down). p95 by class, seconds.
+
+    ``failed_share`` of the class that fails most often could not connect: those have no latency.
+    """
+
+    farmers: float
+    p95_s: Mapping[str, float]
+    application_utilisation: float
+    database_utilisation: float
+    failed_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOfThumb:
+    """What Odoo's rule would have said: users at once over 6 a worker, (workers - 1) / 2 CPUs, 325 MB a worker."""
+
+    users_at_once: float
+    workers: int
+    vcpus: int
+    memory_gib: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCost:
+    """The cheapest candidate that the bounds let through in a place; not simulated, unless it is the chosen one."""
+
+    place: str
+    five_year_usd: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The answer, with its reasons."""
+
+    scenario: Scenario
+    farmers_design: float
+    recommended: Plan
+    alternatives: tuple[Plan, ...]
+    day: tuple[DayHour, ...]
+    growth_curve: tuple[FarmersPoint, ...]
+    iops: IopsSplit
+    tables: tuple[TableSize, ...]
+    rejected: tuple[Rejection, ...]
+    sensitivities: tuple[Swing, ...]
+    places: tuple[PlaceCost, ...]
+    rule_of_thumb: RuleOfThumb
+    conditions: tuple[str, ...]
+    warnings: tuple[str, ...]
+    assumptions: tuple[Assumption, ...]
+    seed: int
+    model: str
+    model_error: Mapping[str, float]
+    simulated_requests: int
+
+
+class Infeasible(Exception):  # noqa: N818  (an answer, not an error)
+    """No candidate meets every target: the binding limit, and the nearest change that helps."""
+
+    def __init__(self, limit: str, change: str, rejected: tuple[Rejection, ...]) -> None:
+        self.limit = limit
+        self.change = change
+        self.rejected = rejected
+        super().__init__(f"No deployment meets every target. Binding: {limit}. Nearest change: {change}.")

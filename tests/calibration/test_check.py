@@ -1,0 +1,35 @@
+"""The shipped model is held to the measurements it was fitted on, and to what its files say."""
+
+from dfr_sizing.calibration.card import card_text, worst_errors
+from dfr_sizing.calibration.check import LIMITS, check_steps
+from dfr_sizing.calibration.store import steps_of
+from dfr_sizing.model import load_model
+
+
+def test_reference_model_reproduces_every_load_step_and_its_card_says_so() -> None:
+    model = load_model()
+    steps = check_steps(model, steps_of(model), seed=1)
+    assert len(steps) == 11
+    for step in steps:
+        errors = step.errors(step.scaled)
+        assert all(abs(errors[name]) <= limit for name, limit in LIMITS.items()), (step.run.tag, errors)
+    assert model.folder is not None
+    assert (model.folder / "CARD.md").read_text() == card_text(model, steps)
+    assert dict(model.check_error) == worst_errors(steps)
+
+
+def test_a_model_twice_as_dear_would_be_caught_raw_but_not_scaled() -> None:
+    model = load_model()
+    run = next(run for run in steps_of(model) if run.tag == "w4_closed_n08")
+    from dataclasses import replace
+
+    dear = replace(
+        model,
+        operations={
+            name: replace(op, app_cpu_s=2 * op.app_cpu_s, database_cpu_s=2 * op.database_cpu_s)
+            for name, op in model.operations.items()
+        },
+    )
+    (step,) = check_steps(dear, [run], seed=1)
+    assert abs(step.errors(step.scaled)["throughput"]) < LIMITS["throughput"]
+    assert step.errors(step.raw)["throughput"] < -0.4

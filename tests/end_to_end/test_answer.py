@@ -1,0 +1,112 @@
+"""The main way through the house, as a user goes it: from a number of farmers to an answer."""
+
+import json
+import math
+from functools import cache
+from typing import Any
+
+import pytest
+
+from dfr_sizing import size
+from dfr_sizing.plan.as_json import dump, recommendation_json
+from dfr_sizing.recommend.types import Infeasible, Recommendation
+
+FAST = {"hosting.providers": ["aws"], "hosting.regions": ["eu-west-1", "ap-southeast-2"]}
+
+
+@cache
+def answer(farmers: float, **targets: float) -> Recommendation:
+    settings = FAST | {f"targets.{name}": value for name, value in targets.items()}
+    return size(farmers, settings=settings, seed=1)
+
+
+def cost(found: Recommendation) -> float:
+    return found.recommended.bill.five_year_usd
+
+
+def test_same_seed_gives_same_bytes_on_one_process_and_on_two() -> None:
+    one = size(5e4, settings=FAST, seed=1, processes=1)
+    assert dump(recommendation_json(one)) == dump(recommendation_json(answer(5e4)))
+
+
+def test_another_seed_gives_another_sample_of_the_same_world() -> None:
+    other = size(5e4, settings=FAST, seed=2)
+    ours, theirs = answer(5e4).recommended.targets[0], other.recommended.targets[0]
+    assert ours.predicted != theirs.predicted
+    assert ours.predicted == pytest.approx(theirs.predicted, rel=0.2)
+
+
+def test_cost_never_falls_with_farmers() -> None:
+    costs = [cost(answer(farmers)) for farmers in (5e4, 5e5, 2e6, 1e7)]
+    assert costs == sorted(costs)
+    assert costs[0] < costs[-1]
+
+
+def test_a_tighter_target_never_costs_less() -> None:
+    costs = [cost(answer(2e6, api_p95_ms=limit)) for limit in (500.0, 250.0, 60.0)]
+    assert costs == sorted(costs)
+
+
+def test_a_target_that_binds_costs_more() -> None:
+    relaxed, tight = answer(2e6, api_p95_ms=500.0), answer(2e6, api_p95_ms=20.0)
+    assert cost(tight) > cost(relaxed)
+    check = next(check for check in tight.recommended.targets if check.name == "api_p95_ms")
+    assert check.high <= 20.0
+
+
+def test_every_target_passes_with_an_interval_and_the_plan_is_whole() -> None:
+    found = answer(2e6)
+    names = {check.name for check in found.recommended.targets}
+    assert {"page_p95_s", "api_p95_ms", "sync_500_s", "import_10000_min", "rto_h", "rpo_min", "availability"} <= names
+    for check in found.recommended.targets:
+        assert check.passed
+        assert check.low <= check.predicted <= check.high
+    assert [plan.name for plan in found.alternatives] == ["minimum", "resilient"]
+    minimum, resilient = (plan.bill.five_year_usd for plan in found.alternatives)
+    assert minimum <= cost(found) < resilient
+    assert len({line.name for line in found.assumptions}) == len(found.assumptions)
+    assert sum(item.monthly_usd for item in found.recommended.bill.items) == pytest.approx(
+        found.recommended.bill.monthly_usd
+    )
+
+
+def test_simulated_mean_of_pages_is_near_the_closed_form_lower_bound() -> None:
+    found = answer(2e6)
+    worst = max(found.recommended.situations, key=lambda result: result.requests_per_s)
+    for of_class in worst.outcome.classes.values():
+        assert of_class.mean.value > 0.0
+        assert of_class.p50.value <= of_class.p95.value <= of_class.p99.value
+    assert all(0.0 <= share <= 1.0 for share in worst.outcome.utilisation.values())
+
+
+def test_json_has_the_documented_keys_and_no_nan() -> None:
+    text = dump(recommendation_json(answer(5e4)))
+    read: dict[str, Any] = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} in JSON"))
+    bought = read["recommendation"]
+    assert {"instance", "count", "workers"} <= bought["application"].keys()
+    assert {"instance", "storage_gib", "iops"} <= bought["database"].keys()
+    assert {"monthly_usd", "five_year_usd", "items"} <= bought["cost"].keys()
+    assert {"name", "target", "predicted", "low", "high", "pass"} <= read["targets"][0].keys()
+    assert {"p50", "p95"} <= read["recovery"]["rto_minutes"].keys()
+    assert {"p50", "p95"} <= read["recovery"]["rpo_minutes"].keys()
+    assert {"name", "value", "unit", "source", "label"} <= read["assumptions"][0].keys()
+    assert {"reason", "count"} <= read["rejected"][0].keys()
+    assert {"strategy"} <= read["recovery"].keys()
+    assert read["seed"] == 1
+    assert math.isfinite(bought["cost"]["five_year_usd"])
+
+
+def test_an_infeasible_target_names_the_limit_and_a_change_that_helps() -> None:
+    settings = FAST | {"targets.sync_500_s": 5.0}
+    with pytest.raises(Infeasible) as found:
+        size(5e5, settings=settings)
+    assert "sync of 500 farmers" in found.value.limit
+    assert "targets.sync_500_s" in found.value.change
+    nearest = float(found.value.change.split("=")[1].split(",")[0])
+    assert size(5e5, settings=settings | {"targets.sync_500_s": nearest}).recommended.passed
+
+
+def test_code_as_shipped_cannot_serve_millions() -> None:
+    with pytest.raises(Infeasible) as found:
+        size(5e6, settings=FAST | {"code.dedup_index": False, "code.name_index": False})
+    assert found.value.rejected

@@ -1,0 +1,276 @@
+"""A synthetic Recommendation: real catalogue rows, bill, recovery and ledger; only the latencies are made up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+from dfr_sizing import demand as demands
+from dfr_sizing import recovery
+from dfr_sizing.catalogue import Role, load_catalogue
+from dfr_sizing.cost import Bill, Pricer, Terms, Volumes, bill
+from dfr_sizing.demand import Situation
+from dfr_sizing.ledger import merged
+from dfr_sizing.model import load_model, request_classes
+from dfr_sizing.recommend.types import (
+    DayHour,
+    FarmersPoint,
+    IopsSplit,
+    PlaceCost,
+    Plan,
+    Recommendation,
+    Rejection,
+    RuleOfThumb,
+    SituationResult,
+    Swing,
+    TargetCheck,
+)
+from dfr_sizing.recovery import Failure, RecoveryInput, Strategy
+from dfr_sizing.scenario import Prices, Registry, Scenario
+from dfr_sizing.simulation.outcome import ClassOutcome, Outcome
+from dfr_sizing.simulation.statistics import Estimate
+from dfr_sizing.topology import GIB, Topology, workers_per_node
+
+NAN = float("nan")
+NO_DATA = Estimate(NAN, NAN, NAN, 0)
+BASE_P95_S = {
+    "page_p95_s": 0.8,
+    "search_p95_s": 3.1,
+    "report_p95_s": 9.0,
+    "api_p95_ms": 0.12,
+    "sync_500_s": 6.0,
+    "import_10000_min": 2.0,
+}
+
+
+def estimate(value: float) -> Estimate:
+    """A value known to some 8 %."""
+    return Estimate(value, 0.92 * value, 1.08 * value, 400)
+
+
+def p95_s(factor: float) -> dict[str, float]:
+    """Latency by class, spread a little so that no two classes are alike."""
+    return {
+        name: BASE_P95_S.get(request.target, 2.0) * factor * (1.0 - 0.03 * index)
+        for index, (name, request) in enumerate(request_classes().items())
+    }
+
+
+def outcome(factor: float) -> Outcome:
+    """A simulated hour; the class ``notification`` was not seen, so its figures are NaN."""
+    classes = {
+        name: ClassOutcome(
+            name, 400, estimate(0.4 * p95), estimate(0.3 * p95), estimate(p95), estimate(1.6 * p95), failed_share=0.0
+        )
+        for name, p95 in p95_s(factor).items()
+    }
+    classes["notification"] = ClassOutcome("notification", 0, NO_DATA, NO_DATA, NO_DATA, NO_DATA, failed_share=0.0)
+    utilisation = {"application CPU": 0.55, "database CPU": 0.62, "HTTP workers": 0.31, "database disk": 0.24}
+    return Outcome(
+        classes=classes,
+        throughput=61.2,
+        utilisation={name: min(1.0, factor * share) for name, share in utilisation.items()},
+        worker_wait=estimate(0.011),
+        sync_500=estimate(58.0),
+        finished_share=0.999,
+        confidence=0.95,
+        simulated_s=3600.0,
+        simulated_requests=220_000,
+    )
+
+
+def situations() -> tuple[SituationResult, ...]:
+    """All five days."""
+    factors = {"steady": 0.5, "campaign": 0.9, "deadline-surge": 1.2, "bulk-migration": 0.6, "sync-after-outage": 0.8}
+    return tuple(
+        SituationResult(Situation(name), 18 if "s" in name else 10, 1, 70.0 * factor, outcome(factor))
+        for name, factor in factors.items()
+    )
+
+
+def targets(factor: float) -> tuple[TargetCheck, ...]:
+    """Every target of the DFR."""
+    where = "deadline-surge 18 h, 1 node down"
+
+    def check(name: str, title: str, target: float, predicted: float, unit: str) -> TargetCheck:
+        value = predicted * factor
+        return TargetCheck(name, title, target, value, 0.92 * value, 1.08 * value, unit, where)
+
+    return (
+        check("page_p95_s", "pages, p95", 3.0, 1.62, "s"),
+        check("search_p95_s", "search by name, p95", 10.0, 3.72, "s"),
+        check("report_p95_s", "reports, p95", 15.0, 10.8, "s"),
+        check("api_p95_ms", "external look-ups, p95", 500.0, 144.0, "ms"),
+        check("sync_500_s", "sync of 500 farmers, p95", 120.0, 58.0, "s"),
+        check("import_10000_min", "import of 10,000 rows", 30.0, 12.5, "min"),
+        TargetCheck("availability", "availability", 0.995, 0.9971, 0.9953, 0.9989, "fraction", "", True),
+        check("rto", "RTO, p95", 4.0, 2.1, "h"),
+        check("rpo", "RPO, p95", 60.0, 8.4, "min"),
+    )
+
+
+def topology(nodes: int, standby: bool, size: str = "m5.2xlarge") -> Topology:
+    """Nodes of a size in Sydney."""
+    catalogue = load_catalogue()
+    place = catalogue.place("aws", "ap-southeast-2")
+    application = next(i for i, _ in catalogue.instances_at(place, Role.APPLICATION) if i.name == size)
+    database = next(i for i, _ in catalogue.instances_at(place, Role.DATABASE) if i.name == "db.m5.4xlarge")
+    disk = catalogue.disks_at(place, Role.DATABASE)[0][0]
+    return Topology(
+        place, application, nodes, workers_per_node(application), database, disk, 420, 12_000, 500.0, standby
+    )
+
+
+def bill_of(scenario: Scenario, bought: Topology, strategy: Strategy) -> Bill:
+    """The real bill."""
+    years = range(1, 6)
+    volumes = Volumes(
+        tuple(demands.database_bytes(scenario, year) / GIB for year in years),
+        tuple(int(1.3 * demands.database_bytes(scenario, year) / GIB) + 20 for year in years),
+        tuple(demands.filestore_bytes(scenario, year) / GIB for year in years),
+        (40.0, 50.0, 60.0, 70.0, 80.0),
+    )
+    catalogue = load_catalogue()
+    prices = scenario.prices
+    place_prices = {price.item: price for price in catalogue.prices if price.region == bought.place.region}
+    pricer = Pricer(
+        catalogue,
+        bought.place,
+        Terms(place_prices[bought.application.name].term, prices.staging_share.mid, prices.staging_hours_share.mid),
+        volumes,
+    )
+    return bill(
+        bought,
+        pricer,
+        place_prices[bought.application.name],
+        place_prices[bought.database.name],
+        recovery.replicas_needed(strategy),
+    )
+
+
+def plan(scenario: Scenario, name: str, bought: Topology, strategy: Strategy, factor: float) -> Plan:
+    """One option."""
+    inputs = RecoveryInput(
+        database_bytes=demands.database_bytes(scenario, 5),
+        filestore_bytes=demands.filestore_bytes(scenario, 5),
+        wal_bytes_per_s_mean=5e5,
+        wal_bytes_per_s_peak=5e6,
+        provider="aws",
+        managed=True,
+        has_standby_zone=bought.standby,
+        application_nodes=bought.nodes,
+    )
+    return Plan(
+        name=name,
+        topology=bought,
+        strategy=strategy,
+        targets=targets(factor),
+        headline=recovery.headline(strategy, inputs, 1),
+        recovery=tuple(recovery.estimate(strategy, failure, inputs, 1) for failure in Failure),
+        availability=recovery.availability(strategy, inputs, ("load-balancer", "cable"), 1),
+        bill=bill_of(scenario, bought, strategy),
+        situations=situations(),
+        bottleneck=outcome(1.2).ranked_resources,
+    )
+
+
+def scenario(currency: str, rate: tuple[float, float, float]) -> Scenario:
+    """Two million farmers."""
+    prices = Prices.model_validate({"currency": currency, "usd_rate": list(rate)})
+    return Scenario(registry=Registry(farmers=2_000_000), prices=prices)
+
+
+@cache
+def recommendation(currency: str = "USD", rate: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Recommendation:
+    """The whole answer."""
+    asked = scenario(currency, rate)
+    recommended = plan(asked, "recommended", topology(4, standby=True), Strategy.WARM_STANDBY, 1.0)
+    cost = recommended.bill.five_year_usd
+    campaign = demands.demand(asked, Situation.CAMPAIGN, 4e6)
+    model = load_model()
+    return Recommendation(
+        scenario=asked,
+        farmers_design=4e6,
+        recommended=recommended,
+        alternatives=(
+            plan(asked, "minimum", topology(2, standby=False), Strategy.BACKUP_RESTORE, 1.9),
+            plan(asked, "resilient", topology(6, standby=True), Strategy.HOT_STANDBY, 0.8),
+        ),
+        day=tuple(
+            DayHour(
+                hour,
+                sum(campaign.at_hour(hour).values()),
+                0.02 * hour,
+                0.025 * hour,
+                p95_s(0.3 + 0.05 * hour) if hour != 3 else {"list_view": NAN},
+            )
+            for hour in range(24)
+        ),
+        growth_curve=tuple(
+            FarmersPoint(4e6 * scale, p95_s(0.4 + 0.6 * scale**2), min(1.0, 0.55 * scale), min(1.0, 0.62 * scale))
+            for scale in (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+        ),
+        iops=IopsSplit(reads=2100.0, wal_flushes=310.0, checkpoint_writes=950.0, bought=12_000, miss_ratio=0.11),
+        tables=demands.tables(asked),
+        rejected=(
+            Rejection("database: burstable, its CPU credits end within the peak hour", 14),
+            Rejection("report p95 over 15 s", 9),
+        ),
+        sensitivities=tuple(
+            Swing(name, low, mid, high, unit, cost * at_low, cost * at_high)
+            for name, low, mid, high, unit, at_low, at_high in (
+                ("campaign.farmers_per_enumerator_per_day", 2.0, 8.0, 20.0, "farmers/day", 0.8, 1.7),
+                ("users.officers_at_once_per_100k", 5.0, 10.0, 30.0, "users", 0.9, 1.9),
+                ("registry.growth_5y", 0.5, 1.0, 2.0, "fraction", 0.85, 1.3),
+                ("campaign.surge_factor", 1.0, 2.0, 4.0, "times", 1.0, 1.2),
+                ("users.portal_at_once_per_100k", 50.0, 100.0, 400.0, "users", 1.1, 0.97),
+            )
+        ),
+        places=(
+            PlaceCost("aws/ap-southeast-2", cost, recommended.topology.title),
+            PlaceCost("azure/australiaeast", 1.1 * cost, "4 x Standard_D8s_v3 + GP_Standard_D16s_v3"),
+        ),
+        rule_of_thumb=RuleOfThumb(2400.0, 400, 200, 126.95),
+        conditions=("create the index on national ID, name and birth date", "create the trigram index on names"),
+        warnings=("the model odoo18-reference was measured on Odoo's contacts, not on the DFR's own modules",),
+        assumptions=merged(
+            asked.ledger(),
+            demands.ledger(),
+            model.ledger(),
+            recovery.ledger(),
+            load_catalogue().own_hosting_assumptions,
+        ),
+        seed=1,
+        model=model.name,
+        model_error={"throughput": 0.021, "mean": -0.043, "p95": 0.114},
+        simulated_requests=4_321_000,
+    )
+
+
+def without_data() -> Recommendation:
+    """An answer in which everything that may be missing is missing."""
+    whole = recommendation()
+    nothing = tuple(replace(check, predicted=NAN, low=NAN, high=float("inf")) for check in whole.recommended.targets)
+    silent = replace(outcome(1.0), classes={}, worker_wait=NO_DATA, sync_500=NO_DATA, utilisation={})
+    recommended = replace(
+        whole.recommended,
+        targets=nothing,
+        recovery=(),
+        situations=tuple(replace(result, outcome=silent) for result in situations()),
+        bottleneck=(),
+    )
+    return replace(
+        whole,
+        recommended=recommended,
+        alternatives=(),
+        day=(),
+        growth_curve=(),
+        tables=(),
+        rejected=(),
+        sensitivities=(),
+        places=(),
+        conditions=(),
+        warnings=(),
+        assumptions=(),
+        model_error={},
+    )

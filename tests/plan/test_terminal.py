@@ -1,0 +1,112 @@
+"""The screen: everything on it, nothing cut off, nothing over the edge."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from dfr_sizing.plan import terminal, words
+from dfr_sizing.recommend.types import Infeasible, Recommendation, Rejection
+
+LONG = "a sentence that goes on for longer than a line of eighty columns and says little, as warnings sometimes do"
+
+
+def printed(r: Recommendation, width: int) -> str:
+    """What a terminal of that width shows, without colour."""
+    out = io.StringIO()
+    terminal.show(r, Console(file=out, width=width, color_system=None))
+    return out.getvalue()
+
+
+def fits(text: str, width: int) -> bool:
+    lines = text.splitlines()
+    return len(lines) <= terminal.LINES and max(map(len, lines)) <= min(width, terminal.WIDEST)
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+@pytest.mark.parametrize("which", ["answer", "silent", "in_paanga"])
+def test_fits_one_screen(which: str, width: int, request: pytest.FixtureRequest) -> None:
+    assert fits(printed(request.getfixturevalue(which), width), width)
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_many_warnings_leave_room_for_the_rest(answer: Recommendation, width: int) -> None:
+    text = printed(replace(answer, warnings=(LONG,) * 30), width)
+    assert fits(text, width)
+    assert "more, in the plan" in text
+    assert "Warning" in text
+    assert "Holds only if" in text
+    assert "seed 1" in text
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_numbers_are_whole(answer: Recommendation, width: int) -> None:
+    """Tokens are compared, since a sentence may break anywhere between words."""
+    text = printed(answer, width)
+    shown = " ".join(text.split())
+    assert "…" not in text
+    for check in answer.recommended.targets:
+        row = next(line for line in text.splitlines() if line.startswith(check.title[:10]))
+        assert words.quantity(check.predicted, check.unit) in row
+        assert words.quantity(check.target, check.unit) in row
+        assert words.spread(check.low, check.high, check.unit) in row
+        assert words.verdict(check) in row
+    for plan in (answer.recommended, *answer.alternatives):
+        assert f"{plan.bill.five_year_usd:,.0f}" in shown
+        assert f"{plan.topology.nodes} x {plan.topology.application.name}" in shown
+
+
+def test_says_what_an_architect_asks(answer: Recommendation) -> None:
+    shown = " ".join(printed(answer, 100).split())
+    for word in (
+        "RTO",
+        "RPO",
+        "Bottleneck database CPU 74 %",
+        "Rule of thumb",
+        "400 workers",
+        "create the trigram index",
+    ):
+        assert word in shown
+    assert "users.officers_at_once_per_100k 10 (5 to 30)" in shown
+    assert "p95 +11 %" in shown
+
+
+def test_the_currency_is_the_one_asked_for(in_paanga: Recommendation) -> None:
+    shown = " ".join(printed(in_paanga, 100).split())
+    monthly = in_paanga.recommended.bill.monthly_usd
+    assert f"TOP {2.4 * monthly:,.0f} ({2.2 * monthly:,.0f} to {2.6 * monthly:,.0f}) a month" in shown
+    assert "1 USD = 2.4 TOP (2.2 to 2.6)" in shown
+    assert "USD a month" not in shown
+
+
+def test_missing_values_say_so(silent: Recommendation) -> None:
+    text = printed(silent, 80)
+    assert "no data" in text
+    assert "nan" not in text.lower().split()
+
+
+def test_a_missed_target_is_named(answer: Recommendation) -> None:
+    minimum = answer.alternatives[0]
+    text = printed(replace(answer, recommended=minimum), 100)
+    assert "MISSED" in text
+    assert len(re.findall(r"% +met", text)) == sum(check.passed for check in minimum.targets)
+
+
+def test_names_with_brackets_are_not_markup(answer: Recommendation) -> None:
+    text = printed(replace(answer, warnings=("[bold]not markup[/nothing]",)), 100)
+    assert "[bold]not markup[/nothing]" in text
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_infeasible_says_what_binds(infeasible: Infeasible, width: int) -> None:
+    out = io.StringIO()
+    many = Infeasible(infeasible.limit, infeasible.change, infeasible.rejected + (Rejection(LONG, 2),) * 40)
+    terminal.show_infeasible(many, Console(file=out, width=width, color_system=None))
+    shown = " ".join(out.getvalue().split())
+    assert fits(out.getvalue(), width)
+    for text in (infeasible.limit, infeasible.change, "54 x too slow", "more"):
+        assert text in shown
