@@ -118,8 +118,11 @@ def _portal(scenario: Scenario, farmers: float, factor: float) -> list[ClassRate
 def _systems(scenario: Scenario, farmers: float) -> list[ClassRate]:
     """Look-ups: between the two stated sizes on a power law through both."""
     small, large = scenario.users.lookups_per_s_small.mid, scenario.users.lookups_per_s_large.mid
-    exponent = math.log10(large / small) if small > 0 and large > 0 else 1.0
-    return [ClassRate("external_lookup", _through_day("systems", small * (farmers / 1e5) ** exponent), {})]
+    if small > 0.0 and large > 0.0:
+        peak_per_s = small * (farmers / 1e5) ** math.log10(large / small)
+    else:
+        peak_per_s = large * farmers / 1e6  # no power law goes through zero: in proportion
+    return [ClassRate("external_lookup", _through_day("systems", peak_per_s), {})]
 
 
 def _enumerators(scenario: Scenario, farmers: float) -> float:
@@ -168,6 +171,7 @@ def _catch_up(scenario: Scenario, farmers: float) -> list[ClassRate]:
     active = {(8 + hour) % HOURS for hour in range(min(hours, HOURS))}
     full = campaign.full_device_share.mid * FULL_DEVICE_FARMERS / campaign.batch_farmers.mid
     per_device = {"mobile_sync": records / batch, "mobile_sync_full": full, "login": 1.0}
+    per_device["notification"] = records * scenario.users.notifications_per_registration.mid
     counts = _sync_counts(scenario, batch)
     return [
         ClassRate(
@@ -213,7 +217,7 @@ def tables(scenario: Scenario) -> tuple[TableSize, ...]:
         threads = farmers * (3.0 + registry.plots_per_farmer.mid) + forms
         base = {"farmer": farmers, "form": forms, "farmer and form": threads}
         for name, row in _data("tables.toml").items():
-            factors = [counts[count] for count in row["per"] if count in counts]
+            factors = [counts[count] for count in row["per"]]
             rows = base[row["by"]] * math.prod(factors)
             sizes.append(TableSize(name, year, rows, rows * row["bytes"]))
     return tuple(sizes)

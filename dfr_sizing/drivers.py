@@ -5,6 +5,7 @@ Each number has a value or an interval, a unit, a range, a source and a label, a
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -76,6 +77,6 @@ def _read(file: str) -> dict[str, Driver]:
                 source=row["source"],
                 help=row["help"],
                 at_least=float(row.get("at_least", 0)),
-                at_most=float(row.get("at_most", 1)),
+                at_most=float(row.get("at_most", math.inf)),
             )
     return found

@@ -161,12 +161,14 @@ class Model:
             operation = self.operations[part.operation]
             times = part.times * math.prod(counts[name] for name in part.per)
             own_app = max(0.0, operation.app_cpu_s - overhead.app_cpu_s)
-            own_database = max(0.0, operation.database_cpu_s - overhead.database_cpu_s)
-            own_database *= growth if operation.grows_with_rows else 1.0
+            base_database = max(0.0, operation.database_cpu_s - overhead.database_cpu_s)
+            own_database = base_database * (growth if operation.grows_with_rows else 1.0)
             app += times * own_app
             database += times * own_database
-            # Operations within a request vary on their own, so variances add; a fraction of one scales as a whole.
-            own_variance = max(0.0, operation.variance - overhead.variance)
+            # Operations within a request vary on their own, so variances add; a fraction of one scales as a whole,
+            # and so does one that grows with the table: its coefficient of variation stays.
+            grown = (own_app + own_database) / max(1e-12, own_app + base_database)
+            own_variance = max(0.0, operation.variance - overhead.variance) * grown * grown
             variance += own_variance * (times if times >= 1.0 else times * times)
             statements += times * max(0.0, operation.statements - overhead.statements)
             pages += times * operation.pages
@@ -269,12 +271,12 @@ def _read(path: Path) -> Model:
             odoo=about["odoo"],
             postgresql=about["postgresql"],
             contention=Contention(
-                app_busy_factor=shared["app_busy_factor"],
-                database_busy_factor=shared["database_busy_factor"],
-                idle_slope=shared["idle_slope"],
-                dispatch_s=shared["dispatch_ms"] / 1e3,
-                misplaced=shared["misplaced"],
-                think_stretch=shared["think_stretch"],
+                app_busy_factor=_number(shared, "app_busy_factor"),
+                database_busy_factor=_number(shared, "database_busy_factor"),
+                idle_slope=_number(shared, "idle_slope"),
+                dispatch_s=_number(shared, "dispatch_ms") / 1e3,
+                misplaced=_number(shared, "misplaced"),
+                think_stretch=_number(shared, "think_stretch"),
             ),
             operations={name: _operation(name, row) for name, row in data["operation"].items()},
             check_error=data.get("check", {}),
@@ -288,16 +290,29 @@ def _operation(name: str, row: Mapping[str, Any]) -> Operation:
     return Operation(
         name=name,
         measured_as=row["measured_as"],
-        app_cpu_s=row["app_cpu_ms"] / 1e3,
-        database_cpu_s=row["database_cpu_ms"] / 1e3,
-        cv=row["cv"],
-        statements=row["statements"],
-        threads=int(row["threads"]),
-        pages=row["pages"],
-        wal_bytes=row["wal_bytes"],
-        tail_share=row["tail_share"],
-        tail_factor=row["tail_factor"],
-        grows_with_rows=row["grows_with_rows"],
+        app_cpu_s=_number(row, "app_cpu_ms") / 1e3,
+        database_cpu_s=_number(row, "database_cpu_ms") / 1e3,
+        cv=_number(row, "cv"),
+        statements=_number(row, "statements"),
+        threads=int(_number(row, "threads")),
+        pages=_number(row, "pages"),
+        wal_bytes=_number(row, "wal_bytes"),
+        tail_share=_number(row, "tail_share"),
+        tail_factor=_number(row, "tail_factor"),
+        grows_with_rows=_switch(row, "grows_with_rows"),
         label=Label(row["label"]),
         source=row["source"],
     )
+
+
+def _number(row: Mapping[str, Any], key: str) -> float:
+    if isinstance(row[key], bool) or not isinstance(row[key], (int, float)) or not math.isfinite(row[key]):
+        raise ValueError(f"{key} = {row[key]!r} is not a number")
+    return float(row[key])
+
+
+def _switch(row: Mapping[str, Any], key: str) -> bool:
+    value = row[key]
+    if not isinstance(value, bool):
+        raise TypeError(f"{key} = {value!r} is neither true nor false")
+    return value

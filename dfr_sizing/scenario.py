@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from dfr_sizing.drivers import Driver, drivers
 from dfr_sizing.errors import InputError
@@ -21,12 +21,14 @@ from dfr_sizing.toml_text import toml_value
 
 FARMERS_RANGE = (1_000, 200_000_000)
 _FARMERS_ALLOWED = f"a count from {FARMERS_RANGE[0]:,} to {FARMERS_RANGE[1]:,}"
+_DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|[\d_]*\.?\d+"
+"""Digits with commas between groups of three, or with underscores anywhere: a decimal comma is refused."""
 _SUFFIX = {"": 1.0, "k": 1e3, "m": 1e6}
 
 
 def parse_count(text: object) -> float:
     """A count as people write it: 2e6, 2M, 500k, 2_000_000, 2,000,000. Raises ValueError."""
-    match = re.fullmatch(r"\s*([-+]?[\d_,]*\.?\d+(?:e[-+]?\d+)?)\s*([km]?)\s*", str(text).lower())
+    match = re.fullmatch(rf"\s*([-+]?(?:{_DIGITS})(?:e[-+]?\d+)?)\s*([km]?)\s*", str(text).lower())
     if match is None:
         raise ValueError(f"{text!r} is not a number")
     return float(match[1].replace("_", "").replace(",", "")) * _SUFFIX[match[2]]
@@ -43,7 +45,19 @@ def _interval(value: object) -> object:
     return value
 
 
+def _several(value: object) -> object:
+    """One text as a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
+def _currency(value: str) -> str:
+    if not re.fullmatch("[A-Z]{3}", value):
+        raise ValueError("three capital letters, an ISO 4217 code")
+    return value
+
+
 Range = Annotated[Interval, BeforeValidator(_interval)]
+PositiveFinite = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def _default(name: str) -> Any:
@@ -153,11 +167,17 @@ Provider = Literal["aws", "azure", "gcp", "on-premises", "private-cloud"]
 class Hosting(_Section):
     """Where it may run. Data sovereignty is law in most countries: name the places that the law allows."""
 
-    providers: tuple[Provider, ...] = Field(
-        default=("aws", "azure", "gcp"), description="hosting allowed: aws, azure, gcp, on-premises, private-cloud"
+    providers: Annotated[tuple[Provider, ...], BeforeValidator(_several)] = Field(
+        default=("aws", "azure", "gcp"),
+        min_length=1,
+        description="hosting allowed: aws, azure, gcp, on-premises, private-cloud",
     )
-    countries: tuple[str, ...] = Field(default=(), description="ISO codes of the countries allowed; empty: all")
-    regions: tuple[str, ...] = Field(default=(), description="regions allowed, as the provider names them; empty: all")
+    countries: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(
+        default=(), description="ISO codes of the countries allowed; empty: all"
+    )
+    regions: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(
+        default=(), description="regions allowed, as the provider names them; empty: all"
+    )
 
 
 class Prices(_Section):
@@ -166,11 +186,11 @@ class Prices(_Section):
     term: Literal["on-demand", "1-year", "3-year"] = Field(
         default="on-demand", description="commitment; where a place has no such price, its on-demand price is used"
     )
-    currency: str = Field(default="USD", description="currency of the answer, an ISO code", pattern="^[A-Z]{3}$")
+    currency: Annotated[str, AfterValidator(_currency)] = Field(default="USD", description="currency, an ISO code")
     usd_rate: Range = _default("prices.usd_rate")
     staging_share: Range = _default("prices.staging_share")
     staging_hours_share: Range = _default("prices.staging_hours_share")
-    own: dict[str, float] = Field(
+    own: dict[str, PositiveFinite] = Field(
         default_factory=dict, description="own prices for on-premises and private cloud, by the names of the ledger"
     )
 
@@ -227,13 +247,16 @@ def load_scenario(path: Path | None, overrides: Mapping[str, object]) -> Scenari
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError("--scenario", path, "a readable TOML file", f"{error.strerror}: check the path") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:
             raise InputError("--scenario", path, "a TOML file", f"{error}: mend that place") from None
+    for section, values in data.items():
+        if not isinstance(values, dict):
+            raise InputError("the key", section, "a section", f"write [{section}] and its fields below")
     for name, value in overrides.items():
         section, _, field = name.partition(".")
-        if not field or not isinstance(data.setdefault(section, {}), dict):
+        if not field or not section:
             raise InputError("a setting", name, "section.field", "see dfr-size scenario --template")
-        data[section][field] = value
+        data.setdefault(section, {})[field] = value
     if "farmers" not in data.get("registry", {}):
         raise InputError("--farmers", "missing", _FARMERS_ALLOWED, "add --farmers 2e6")
     try:
@@ -272,11 +295,14 @@ def _first_error(error: ValidationError, data: Mapping[str, Any]) -> InputError:
         )
     driver = drivers().get(name)
     if driver is None:
-        allowed = str(first.get("ctx", {}).get("expected", "")) or first["msg"].lower()
-        return InputError(name, given, allowed, "see dfr-size scenario --template")
+        allowed = str(first.get("ctx", {}).get("expected", "")) or first["msg"].removeprefix("Value error, ")
+        shown = ".".join(parts) if name == "prices.own" else name
+        return InputError(shown, given, allowed.removeprefix("Input should be "), "see dfr-size scenario --template")
     section, _, field = name.partition(".")
     whole = data.get(section, {}).get(field, given)
-    return InputError(name, whole, driver.allowed, "write a number, or [low, mid, high] in rising order")
+    switch = isinstance(driver.value, bool)
+    remedy = "write true or false" if switch else "write a number, or [low, mid, high] in rising order"
+    return InputError(name, whole, driver.allowed, remedy)
 
 
 def _fields_of(section: str) -> tuple[str, ...]:

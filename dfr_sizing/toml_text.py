@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from dfr_sizing.interval import Interval
 
 
@@ -22,8 +24,8 @@ def toml_value(value: object) -> str:
         case dict():
             text = f"{{{', '.join(f'{toml_value(key)} = {toml_value(part)}' for key, part in value.items())}}}"
         case _:
-            escaped = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-            text = f'"{escaped}"'
+            # JSON's escapes are TOML's, but for DEL, which JSON leaves as it is and TOML does not allow.
+            text = json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
     return text
 
 

@@ -67,7 +67,7 @@ def test_every_driver_states_a_range_that_contains_its_default(name: str) -> Non
 
 def test_what_no_source_was_found_for_is_an_interval() -> None:
     guesses = [driver for driver in ALL if driver.source.startswith("no DFR figure found")]
-    assert len(guesses) > 10
+    assert len(guesses) >= 5
     for driver in guesses:
         assert driver.label is Label.ASSUMED
         assert isinstance(driver.value, Interval)
@@ -161,6 +161,5 @@ def test_numbers_come_back_through_toml_to_seven_digits(value: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["a\rb", "bell\x07", "escape\x1b[0m", "delete\x7f", "\x00"])
-@pytest.mark.xfail(reason="control characters are written as they are, and TOML does not allow them", strict=True)
 def test_texts_with_control_characters_come_back_through_toml(text: str) -> None:
     assert read_back(text) == text

@@ -54,6 +54,7 @@ def read_run(folder: Path, users: int | None = None, workers: int | None = None,
         cpu = {**summary["cpu_ms_per_req"], **quiet.get("cpu_ms_per_req", {})}
         classes = {name: row for name, row in latency.items() if name != "all"}
         total = sum(row["n"] for row in classes.values())
+        mix = {name: row["n"] / total for name, row in classes.items()} or {"none": 1 / total}
         busy, idle = cores.get("busy", whole["all_busy"]), cores.get("idle", whole["idle"])
         return Run(
             tag=str(summary.get("tag", folder.name)),
@@ -65,7 +66,7 @@ def read_run(folder: Path, users: int | None = None, workers: int | None = None,
             throughput=float(quiet.get("throughput", summary["throughput"])),
             mean_s=latency["all"]["mean"] / 1e3,
             p95_s=latency["all"]["p95"] / 1e3,
-            mix={name: row["n"] / total for name, row in classes.items()},
+            mix=mix,
             mean_by_class_s={name: row["mean"] / 1e3 for name, row in classes.items()},
             sd_by_class_s={name: row["sd"] / 1e3 for name, row in classes.items()},
             app_cpu_s=cpu["odoo"] / 1e3,
@@ -78,7 +79,7 @@ def read_run(folder: Path, users: int | None = None, workers: int | None = None,
         )
     except OSError as error:
         raise InputError("--run", folder, "a run's folder with summary.json", f"{error.strerror}: check it") from None
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise InputError("--run", folder, "a complete run", f"record it again; {path.name} lacks {error}") from None
 
 

@@ -44,9 +44,10 @@ def show(r: Recommendation, console: Console) -> None:
         _options(r),
         _targets(r.recommended.targets),
         *_facts(r, Money.of(r.scenario)),
+        *_assumptions(r),
     ]
     last = _provenance(r)
-    lists = [_assumptions(r), _listed("Warning", r.warnings), _listed("Holds only if", r.conditions)]
+    lists = [_listed("Warning", r.warnings), _listed("Holds only if", r.conditions)]
     fitted = _fitted(lists, LINES - _height([*blocks, last], console, width), console, width)
     for block in _aired([*blocks, *fitted, last], console, width):
         console.print(block, width=width)
@@ -99,12 +100,11 @@ def _options(r: Recommendation) -> RenderableType:
     rows: list[tuple[str, list[str]]] = [
         ("application", [f"{plan.topology.nodes} x {plan.topology.application.name}" for plan in plans]),
         ("", [_size(plan.topology.application) for plan in plans]),
-        ("workers", [f"{plan.topology.workers_per_node} a node" for plan in plans]),
+        ("workers a node", [str(plan.topology.workers_per_node) for plan in plans]),
         ("database", [plan.topology.database.name for plan in plans]),
         ("", [_size(plan.topology.database) for plan in plans]),
         ("standby", ["another of the same" if plan.topology.standby else "none" for plan in plans]),
-        ("storage", [f"{plan.topology.storage_gib:,} GiB {plan.topology.disk.name}" for plan in plans]),
-        ("IOPS", [f"{plan.topology.iops:,}" for plan in plans]),
+        ("storage, IOPS", [f"{plan.topology.storage_gib:,} GiB, {plan.topology.iops:,}" for plan in plans]),
         ("second site", [str(plan.strategy) for plan in plans]),
         (f"{money.currency} a month", [money.figure(plan.bill.monthly_usd) for plan in plans]),
         (f"{money.currency} five years", [money.figure(plan.bill.five_year_usd) for plan in plans]),
@@ -136,7 +136,7 @@ def _targets(checks: Sequence[TargetCheck]) -> RenderableType:
             quantity(check.predicted, check.unit),
             spread(check.low, check.high, check.unit),
             signed_share(check.margin),
-            Text(said, style="green" if said == "met" else "bold red"),
+            Text(said, style="green" if said == "pass" else "bold red"),
         )
     return table
 
@@ -152,18 +152,17 @@ def _fact(name: str, text: str, style: str = "") -> RenderableType:
 
 def _facts(r: Recommendation, money: Money) -> list[RenderableType]:
     plan, thumb = r.recommended, r.rule_of_thumb
-    up, rto, rpo = plan.availability, plan.headline.rto_minutes, plan.headline.rpo_minutes
-    points = f"; single points: {', '.join(up.single_points)}" if up.single_points else ""
+    rto, rpo, weak = plan.headline.rto_minutes, plan.headline.rpo_minutes, plan.availability.single_points
+    points = f"; single points: {', '.join(weak)}" if weak else ""
     tiers = ", ".join(f"{tier} {money.figure(plan.bill.of_tier(tier))}" for tier in Tier if plan.bill.of_tier(tier))
     rate = f"; {money.rate_text}" if money.rate_text else ""
     five = f"{money.text(plan.bill.five_year_usd)} in five years"
     return [
         _fact(
             "Recovery",
-            f"{plan.strategy}: RTO {minutes(rto.p50)} (p95 {minutes(rto.p95)}), "
-            f"RPO {minutes(rpo.p50)} (p95 {minutes(rpo.p95)})",
+            f"{plan.strategy}: RTO {minutes(rto.p50)} to {minutes(rto.p95)}, "
+            f"RPO {minutes(rpo.p50)} to {minutes(rpo.p95)}{points}",
         ),
-        _fact("Availability", f"{share(up.p50, 2)} ({share(up.p05, 2)} to {share(up.p95, 2)}){points}"),
         _fact("Cost", f"{money.text(plan.bill.monthly_usd)} a month ({tiers}), {five}{rate}"),
         _fact("Bottleneck", _bottleneck(plan.bottleneck)),
         _fact("Fails at", _fails_at(r)),
@@ -201,13 +200,13 @@ def _assumptions(r: Recommendation) -> list[RenderableType]:
 
 
 def _swing(swing: Swing, money: Money, label: str | None) -> str:
-    known = f", {label}" if label else ""
-    value = f"{number(swing.mid)} ({number(swing.low)} to {number(swing.high)}) {swing.unit}{known}"
     costs = [
-        money.figure(cost) if math.isfinite(cost) else "nothing serves"
+        f"{number(money.amount(cost) / 1e3)}k" if math.isfinite(cost) else "nothing serves"
         for cost in (swing.cost_at_low, swing.cost_at_high)
     ]
-    return f"{swing.name} {value}: {money.currency} {costs[0]} to {costs[1]}"
+    _, _, field = swing.name.partition(".")
+    values = f"{number(swing.mid)} ({number(swing.low)} to {number(swing.high)})"
+    return f"{field} {values}: {money.currency} {costs[0]} to {costs[1]}{f', {label}' if label else ''}"
 
 
 def _listed(name: str, texts: Iterable[str]) -> list[RenderableType]:

@@ -61,10 +61,10 @@ def signed_share(value: float) -> str:
 
 
 def verdict(check: TargetCheck) -> str:
-    """Met, missed, or nothing known."""
+    """Pass, fail, or nothing known."""
     if not math.isfinite(check.predicted):
         return NO_DATA
-    return "met" if check.passed else "MISSED"
+    return "pass" if check.passed else "FAIL"
 
 
 def assumed_value(value: float | str | Interval) -> str:
@@ -82,12 +82,8 @@ def plain_number(value: float) -> str:
 
 
 def model_error(error: Mapping[str, float]) -> str:
-    """The model's error on the load that was held out of its calibration."""
-    shares = ("throughput", "mean", "p95")
-    known = [
-        f"{name.replace('_', ' ')} {signed_share(value) if name.startswith(shares) else number(value)}"
-        for name, value in error.items()
-    ]
+    """The model's worst error over the load steps it was checked on, demands scaled to each step."""
+    known = [f"{name} {share(error[name])}" for name in ("throughput", "mean", "p95") if name in error]
     return ", ".join(known) if known else "not stated by the model"
 
 

@@ -68,13 +68,13 @@ def conditions(design: Design, plan: Plan) -> tuple[str, ...]:
     found = []
     code = design.scenario.code
     if code.dedup_index:
-        found.append("create an index on name, birth date and area before go-live: deduplication scans the table now")
+        found.append("index on name, birth date and area before go-live (deduplication)")
     if code.name_index:
-        found.append("create a trigram index on names before go-live: each search by name scans the table now")
+        found.append("trigram index on names before go-live (search by name)")
     workers, node = plan.topology.workers_per_node, plan.topology.application.name
-    found.append(f"set workers = {workers} on each {node}: the DFR ships 4")
+    found.append(f"workers = {workers} on each {node}; the DFR ships 4")
     night = design.scenario.recovery.night_minutes.mid
-    found.append(f"keep a person on call ({night:g} min at night) and write down who may leave a site")
+    found.append(f"a person on call ({night:g} min at night); a rule who may leave a site")
     return tuple(found)
 
 
@@ -84,7 +84,8 @@ def warnings(plan: Plan, model: Model) -> tuple[str, ...]:
     missed = model.check_error.get("steps_missed", 0)
     if missed:
         found.append(f"the model {model.name} misses its own limits in {missed:g} of its load steps: see its card")
-    estimated = sorted({item.name for item in plan.bill.items if str(item.price.label) in {"estimated", "assumed"}})
-    if estimated:
-        found.append(f"estimated or assumed prices: {', '.join(estimated)}")
+    guessed = [item for item in plan.bill.items if str(item.price.label) in {"estimated", "assumed"}]
+    if guessed:
+        part = sum(item.monthly_usd for item in guessed) / plan.bill.monthly_usd
+        found.append(f"{part:.0%} of the bill: estimated or assumed prices, named in the plan")
     return tuple(found)

@@ -2,7 +2,8 @@
 
 It reads the same System and the same rows of Requests, and gives the same sample path. Queues can blow a difference in
 the last bit up to another order of events, so both engines do the same floating-point operations in the same order,
-and their times agree to the bit (tests/simulation/test_engines_agree.py). Read ``reference`` first; the names here are
+and their times agree to the bit (tests/simulation/test_engines_agree.py; where two unrelated events fall on one instant
+by chance, which drawn numbers do not do, their order may differ). Read ``reference`` first; the names here are
 the same. A request is a row that walks through the stages below. What makes it wait is a host's CPU (a heap of jobs in
 attained service), a timer (a heap of rows in time), a queue for workers, or a WAL flush; what lets rows go on at one
 instant lets them go on in that order, as SimPy's events do.
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from dfr_sizing.simulation.reference import RECONNECT_AFTER_S, TOLERANCE
+from dfr_sizing.simulation.reference import RECONNECT_AFTER_S, TOLERANCE, last_answer
 from dfr_sizing.simulation.system import FloatArray, Requests, System, Trace
 
 Records = Any  # numba reads record arrays by attribute; NumPy's types do not know that
@@ -26,6 +27,7 @@ Records = Any  # numba reads record arrays by attribute; NumPy's types do not kn
 _RECONNECT = np.array(RECONNECT_AFTER_S)
 _NONE = -1
 _WAL_WRITER = -2  # stands for the WAL writer where a timer names a row
+_RELEASED = -3  # and this less a pool's number for a worker of that pool given back
 
 # Stages of a request, in the order of its way.
 _SEND, _CONNECT, _TAKEN, _PYTHON, _ASK, _STATEMENT, _ANSWERED, _NEXT, _COMMIT, _RELEASE, _RECEIVED, _GONE = range(12)
@@ -145,12 +147,20 @@ def _finish_jobs(
     step = s.now * shares[at, host.runnable]
     reached = host.attained + TOLERANCE * (1.0 + host.attained + step)
     while host.jobs > 0 and jobs[at, 0].key <= reached:
-        ready[s.ready_to] = jobs[at, 0].row
-        s.ready_to += 1
+        _let(s, ready, jobs[at, 0].row)
         host.runnable -= jobs[at, 0].threads
         _pop(jobs[at], host.jobs)
         host.jobs -= 1
     due[at] = _next_completion(host, shares[at], jobs[at], s.now)
+
+
+@njit(cache=True)
+def _let(s: Records, ready: Records, row: int) -> None:
+    """The row goes on at this instant, after those that were let before it."""
+    s.order += 1
+    ready[0, s.ready_to] = row
+    ready[1, s.ready_to] = s.order
+    s.ready_to += 1
 
 
 @njit(cache=True)
@@ -179,12 +189,8 @@ def _balance(s: Records, pools: Records) -> int:
 
 
 @njit(cache=True)
-def _enter(rows: Records, pool: Records, row: int) -> bool:
-    """Take a worker of the pool, or a place in its queue. True if taken."""
-    if pool.free > 0:
-        pool.free -= 1
-        pool.held += 1
-        return True
+def _enter(s: Records, rows: Records, pool: Records, ready: Records, row: int) -> None:
+    """Take a place in the pool's queue, and a worker if one is free."""
     rows[row].behind = _NONE
     if pool.queued == 0:
         pool.first = row
@@ -192,42 +198,46 @@ def _enter(rows: Records, pool: Records, row: int) -> bool:
         rows[pool.last].behind = row
     pool.last = row
     pool.queued += 1
-    return False
+    _grant(s, rows, pool, ready)
 
 
 @njit(cache=True)
-def _leave(s: Records, rows: Records, pool: Records, ready: Records) -> None:
-    """Give the worker back; the next in the queue gets it."""
-    if pool.queued == 0:
-        pool.free += 1
-        pool.held -= 1
-        return
-    ready[s.ready_to] = pool.first
-    s.ready_to += 1
-    pool.first = rows[pool.first].behind
-    pool.queued -= 1
+def _grant(s: Records, rows: Records, pool: Records, ready: Records) -> None:
+    """A free worker takes the request that waits longest: one at a time, as SimPy's Resource does."""
+    if pool.free > 0 and pool.queued > 0:
+        pool.free -= 1
+        pool.held += 1
+        _let(s, ready, pool.first)
+        pool.first = rows[pool.first].behind
+        pool.queued -= 1
 
 
 @njit(cache=True)
-def _connect(s: Records, rows: Records, pools: Records, timers: Records, row: int) -> bool:
-    """Connect to the node and wait for a worker. True if the row has one at once."""
+def _leave(s: Records, pools: Records, ready: Records, pool: int) -> None:
+    """Give the worker back. As in SimPy, the queue sees it when what is let before has gone on."""
+    pools[pool].free += 1
+    pools[pool].held -= 1
+    _let(s, ready, _RELEASED - pool)
+
+
+@njit(cache=True)
+def _connect(s: Records, rows: Records, pools: Records, timers: Records, ready: Records, row: int) -> None:
+    """Connect to the node and wait for a worker."""
     r = rows[row]
     if r.node == _NONE:
         r.node = _balance(s, pools)
     if r.background:
         r.stage = _TAKEN
-        return _enter(rows, pools[s.nodes + r.node], row)
-    if pools[r.node].queued > s.backlog:
-        if r.attempt == len(_RECONNECT):
-            r.failed = True
-            r.stage = _GONE
-            _next_user(s, rows, timers)
-            return False
+        _enter(s, rows, pools[s.nodes + r.node], ready, row)
+    elif pools[r.node].queued <= s.backlog:
+        r.stage = _TAKEN
+        _enter(s, rows, pools[r.node], ready, row)
+    elif r.attempt == len(_RECONNECT):
+        r.failed, r.stage = True, _GONE
+        _next_user(s, rows, timers, ready)
+    else:
         _timer(s, timers, _RECONNECT[r.attempt], row)
         r.attempt += 1
-        return False
-    r.stage = _TAKEN
-    return _enter(rows, pools[r.node], row)
 
 
 @njit(cache=True)
@@ -260,8 +270,7 @@ def _end_flush(s: Records, rows: Records, timers: Records, ready: Records) -> No
     """A flush has ended: its rows go on, and the next begins if commits wait."""
     row = s.flushed
     while row != _NONE:
-        ready[s.ready_to] = row
-        s.ready_to += 1
+        _let(s, ready, row)
         row = rows[row].behind
     if s.waiting_first == _NONE:
         s.flushing = 0
@@ -279,12 +288,15 @@ def _read(s: Records, timers: Records, pages: float, row: int) -> None:
 
 
 @njit(cache=True)
-def _next_user(s: Records, rows: Records, timers: Records) -> None:
+def _next_user(s: Records, rows: Records, timers: Records, ready: Records) -> None:
     """A closed user has its answer: it takes the next row, thinks and sends."""
     if s.users > 0 and s.next_row < len(rows):
         row = s.next_row
         s.next_row += 1
-        _timer(s, timers, rows[row].think_s, row)
+        if rows[row].think_s > 0.0:
+            _timer(s, timers, rows[row].think_s, row)
+        else:
+            _let(s, ready, row)
 
 
 @njit(cache=True)
@@ -303,7 +315,8 @@ def _go_on(
                 _work(s, hosts, shares, jobs, due, s.client, r.client_cpu_s / 2, 1, row)
                 walking = False
         elif stage == _CONNECT:
-            walking = _connect(s, rows, pools, timers, row)
+            _connect(s, rows, pools, timers, ready, row)
+            walking = False
         elif stage == _TAKEN:
             r.wait, r.taken, r.round, r.stage = s.now - r.sent, s.now, 0, _PYTHON
             delay = r.statements / r.rounds * delays[pools[r.node].host, hosts[pools[r.node].host].runnable]
@@ -314,17 +327,17 @@ def _go_on(
             walking = _serve(s, rows, hosts, shares, delays, jobs, due, pools, timers, row)
         elif stage == _RELEASE:
             if r.background:
-                _leave(s, rows, pools[s.nodes + r.node], ready)
+                _leave(s, pools, ready, s.nodes + r.node)
             else:
                 s.worker_busy += s.now - r.taken
-                _leave(s, rows, pools[r.node], ready)
+                _leave(s, pools, ready, r.node)
             r.stage = _RECEIVED
             if s.client >= 0:
                 _work(s, hosts, shares, jobs, due, s.client, r.client_cpu_s / 2, 1, row)
                 walking = False
         else:
             r.answered, r.stage = s.now, _GONE
-            _next_user(s, rows, timers)
+            _next_user(s, rows, timers, ready)
             walking = False
 
 
@@ -373,6 +386,18 @@ def _serve(
 
 
 @njit(cache=True)
+def _next_ready(s: Records, timers: Records, ready: Records) -> int:
+    """The row that goes on next; a timer of this very instant goes before what was let after it was set."""
+    if s.timers > 0 and timers[0].key == s.now and timers[0].order < ready[1, s.ready_from]:
+        row = timers[0].row
+        _pop(timers, s.timers)
+        s.timers -= 1
+        return int(row)
+    s.ready_from += 1
+    return int(ready[0, s.ready_from - 1])
+
+
+@njit(cache=True)
 def _run(
     state: Records, rows: Records, hosts: Records, shares: FloatArray, delays: FloatArray, jobs: Records,
     due: FloatArray, pools: Records, timers: Records, ready: Records, arrival: FloatArray, until: float,
@@ -394,21 +419,21 @@ def _run(
         if at_cpu == at:
             _finish_jobs(s, hosts, shares, jobs, due, ready, host)
         elif at_timer == at:
-            row = timers[0].row
+            ready[0, 0], ready[1, 0], s.ready_to = timers[0].row, timers[0].order, 1
             _pop(timers, s.timers)
             s.timers -= 1
-            if row == _WAL_WRITER:
-                _end_flush(s, rows, timers, ready)
-            else:
-                ready[0], s.ready_to = row, 1
         else:
-            ready[0], s.ready_to = arrived, 1
+            _let(s, ready, arrived)
             arrived += 1
             last = at
         while s.ready_from < s.ready_to:
-            row = ready[s.ready_from]
-            s.ready_from += 1
-            _go_on(s, rows, hosts, shares, delays, jobs, due, pools, timers, ready, row)
+            row = _next_ready(s, timers, ready)
+            if row == _WAL_WRITER:
+                _end_flush(s, rows, timers, ready)
+            elif row <= _RELEASED:
+                _grant(s, rows, pools[_RELEASED - row], ready)
+            else:
+                _go_on(s, rows, hosts, shares, delays, jobs, due, pools, timers, ready, row)
     if until < np.inf:
         s.now = until
     for i in range(len(due)):
@@ -435,7 +460,7 @@ def _simulate(system: System, requests: Requests, users: int, until_s: float) ->
     jobs, due = np.zeros((len(hosts), most + 1), dtype=_JOB), np.full(len(hosts), np.inf)
     if users:
         _seat_users(state[0], timers, requests.think_s[:users])
-    ready = np.zeros(2 * n + 2, dtype=np.int64)
+    ready = np.zeros((2, 4 * n + 4), dtype=np.int64)
     arrival = np.ascontiguousarray(requests.arrival_s)
     _run(state, rows, hosts, shares, delays, jobs, due, _pools(system), timers, ready, arrival, float(until_s))
     s = state[0]
@@ -449,7 +474,7 @@ def _simulate(system: System, requests: Requests, users: int, until_s: float) ->
         cpu_busy_s=hosts["busy"].copy(),
         disk_reads=float(s["reads"]),
         wal_flushes=int(s["flushes"]),
-        until_s=float(s["now"]),
+        until_s=until_s if until_s < np.inf else last_answer(rows["answered"]),
     )
 
 

@@ -78,7 +78,7 @@ def utilisations(load: HourLoad, system: System, model: Model) -> tuple[float, f
     contention = model.contention
     found = []
     for asked, cpus, busy_factor, of in (
-        (load.app_cpu, system.node_cpu, contention.app_busy_factor, "app_cpu_s"),
+        (load.app_cpu, sorted(set(system.node_cpu)), contention.app_busy_factor, "app_cpu_s"),
         (load.database_cpu, (system.database_cpu,), contention.database_busy_factor, "database_cpu_s"),
     ):
         capacity = sum(system.cpus[index].full_capacity for index in cpus)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from dfr_sizing.simulation.system import Cpu, Disk, Requests, System, Trace
+from dfr_sizing.simulation.system import Cpu, Disk, FloatArray, Requests, System, Trace
 
 RECONNECT_AFTER_S = (1.0, 2.0, 4.0)
 """Waits before a dropped connection is tried again: TCP SYN retransmission (RFC 6298; seen on the reference server)."""
@@ -307,5 +307,10 @@ def _run(env: simpy.Environment, deployment: Deployment, until_s: float) -> Trac
         cpu_busy_s=np.array([cpu.busy_s for cpu in deployment.cpus]),
         disk_reads=deployment.volume.reads,
         wal_flushes=deployment.wal.flushes,
-        until_s=env.now,
+        until_s=until_s if until_s < float("inf") else last_answer(np.array(deployment.answered)),
     )
+
+
+def last_answer(answered_s: FloatArray) -> float:
+    """When the last answer came: the end of a run that lasts until nothing is left to do; 0 if none came."""
+    return float(np.nanmax(answered_s, initial=0.0))

@@ -1,5 +1,7 @@
 """The shipped model is held to the measurements it was fitted on, and to what its files say."""
 
+from dataclasses import replace
+
 from dfr_sizing.calibration.card import card_text, worst_errors
 from dfr_sizing.calibration.check import LIMITS, check_steps
 from dfr_sizing.calibration.store import steps_of
@@ -21,8 +23,6 @@ def test_reference_model_reproduces_every_load_step_and_its_card_says_so() -> No
 def test_a_model_twice_as_dear_would_be_caught_raw_but_not_scaled() -> None:
     model = load_model()
     run = next(run for run in steps_of(model) if run.tag == "w4_closed_n08")
-    from dataclasses import replace
-
     dear = replace(
         model,
         operations={

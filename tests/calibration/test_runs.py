@@ -161,12 +161,10 @@ def test_a_folder_without_a_summary_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["[]", "3", "null", '"text"'])
-@pytest.mark.xfail(reason="AttributeError: a summary that is no table has no get", strict=True)
 def test_a_summary_that_is_no_table_is_refused(tmp_path: Path, content: str) -> None:
     refused(written(tmp_path, content))
 
 
-@pytest.mark.xfail(reason="read as a Run of no requests with an empty mix", strict=True)
 def test_a_summary_without_a_request_class_is_refused(tmp_path: Path, summary: dict[str, Any]) -> None:
     only_all = {"all": summary["latency_ms"]["all"]}
     refused(written(tmp_path, {**summary, "latency_ms": only_all, "quiet": {}}))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dfr_sizing.model import models_folder
+
 ONE_PLACE = ("--farmers", "5e4", "--provider", "aws", "--region", "eu-west-1")
 
 
@@ -114,8 +116,6 @@ def test_help_loads_no_numerical_library() -> None:
 
 
 def test_model_check_of_a_run_by_hand_gives_one_step() -> None:
-    from dfr_sizing.model import models_folder
-
     folder = models_folder() / "odoo18-reference"
     arguments = ("--users", "8", "--workers", "4", "--think", "0", "--json")
     ended = run("model", "check", str(folder), "--run", str(folder / "runs" / "w4_closed_n08"), *arguments)

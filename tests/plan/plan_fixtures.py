@@ -29,7 +29,7 @@ from dfr_sizing.recovery import Failure, RecoveryInput, Strategy
 from dfr_sizing.scenario import Prices, Registry, Scenario
 from dfr_sizing.simulation.outcome import ClassOutcome, Outcome
 from dfr_sizing.simulation.statistics import Estimate
-from dfr_sizing.topology import GIB, Topology, workers_per_node
+from dfr_sizing.topology import GIB, Topology, Volume, workers_per_node
 
 NAN = float("nan")
 NO_DATA = Estimate(NAN, NAN, NAN, 0)
@@ -116,9 +116,8 @@ def topology(nodes: int, standby: bool, size: str = "m5.2xlarge") -> Topology:
     application = next(i for i, _ in catalogue.instances_at(place, Role.APPLICATION) if i.name == size)
     database = next(i for i, _ in catalogue.instances_at(place, Role.DATABASE) if i.name == "db.m5.4xlarge")
     disk = catalogue.disks_at(place, Role.DATABASE)[0][0]
-    return Topology(
-        place, application, nodes, workers_per_node(application), database, disk, 420, 12_000, 500.0, standby
-    )
+    volume = Volume(disk, 420, 400, 12_000, 500.0)
+    return Topology(place, application, nodes, workers_per_node(application), database, volume, standby)
 
 
 def bill_of(scenario: Scenario, bought: Topology, strategy: Strategy) -> Bill:

@@ -153,7 +153,7 @@ def assert_same(case: Case) -> Trace:
     return found
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=600, deadline=None, derandomize=True)
 @given(cases())
 def test_engines_give_the_same_trace_to_the_bit(case: Case) -> None:
     assert_same(case)
@@ -203,7 +203,13 @@ def test_engines_agree_on_no_requests_at_all(users: int) -> None:
     assert assert_same(case).until_s == 10.0
 
 
-@pytest.mark.xfail(reason="SimPy grants a released worker one event late: a tie where nobody thinks", strict=True)
+def test_engines_round_the_time_of_an_arrival_alike() -> None:
+    # SimPy waits for the difference to the last arrival: 0.704 + (2.837 - 0.704) is not 2.837
+    system = replace(crowded(0, 1.0).system, cpus=(Cpu(8),), client_cpu=None, disk=FREE_DISK)
+    arrivals = stream(0, 2, arrival_s=np.array([0.704, 2.837]))
+    assert assert_same(Case(system, arrivals, 0, 9.0)).sent_s.tolist() == [0.704, 2.8369999999999997]
+
+
 def test_engines_agree_where_answers_and_the_next_requests_share_an_instant() -> None:
     # At 2.101 s one flush ends a background row (1) and the row (2) that holds the only worker; row 3 waits for it, and
     # the user of row 1 sends row 5. The reference still sees row 3 in the queue and drops row 5; compiled does not.
@@ -228,7 +234,6 @@ def test_engines_agree_where_answers_and_the_next_requests_share_an_instant() ->
     assert_same(Case(system, requests, 4, float("inf")))
 
 
-@pytest.mark.xfail(reason="a completion that SimPy no longer waits for still moves its clock by an ulp", strict=True)
 def test_engines_end_an_unbounded_run_at_the_same_bit() -> None:
     system = replace(crowded(0, 1.0).system, cpus=(Cpu(4),), disk=FREE_DISK, client_cpu=None)
     requests = stream(0, 2, arrival_s=np.array([0.0, 3.7]), app_cpu_s=np.array([4.3, 0.6]), database_cpu_s=0.1)

@@ -1,13 +1,20 @@
-"""The answers that the plan is tried on."""
+"""What several tests share: answers that the plan is tried on, deployments to try recovery on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import plan_fixtures
 import pytest
 
 from dfr_sizing.recommend.types import Infeasible, Recommendation, Rejection
+from dfr_sizing.recovery import RecoveryInput
+
+GIB = 2.0**30
+
+Deployment = Callable[..., RecoveryInput]
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +42,23 @@ def infeasible() -> Infeasible:
 @pytest.fixture(scope="session")
 def on() -> date:
     return date(2026, 11, 24)
+
+
+@pytest.fixture(scope="session")
+def deployment() -> Deployment:
+    """A country of some million farmers on its own hardware; keywords change it."""
+    base = RecoveryInput(
+        database_bytes=300 * GIB,
+        filestore_bytes=2048 * GIB,
+        wal_bytes_per_s_mean=5e5,
+        wal_bytes_per_s_peak=5e6,
+        provider="on-premises",
+        managed=False,
+        has_standby_zone=False,
+        application_nodes=3,
+    )
+
+    def changed(**fields: object) -> RecoveryInput:
+        return replace(base, **fields)  # type: ignore[arg-type]
+
+    return changed
