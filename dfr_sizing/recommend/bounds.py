@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from dfr_sizing.analytic import ps_slowdown
 from dfr_sizing.catalogue import (
@@ -28,7 +29,7 @@ from dfr_sizing.model import Contention, Model, request_classes
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.types import IopsSplit
 from dfr_sizing.simulation.load import HourLoad, utilisations
-from dfr_sizing.simulation.system import System
+from dfr_sizing.simulation.system import Cpu, System
 from dfr_sizing.topology import Topology, Volume, host_cpu, miss_ratio, system_of, workers_per_node
 
 Excuses = Counter[str]
@@ -213,9 +214,15 @@ def sharing(load: HourLoad, system: System, model: Model) -> Sharing:
     for rho, cpus in zip(utilised, (system.node_cpu, (system.database_cpu,)), strict=True):
         first = system.cpus[cpus[0]]
         pooled = replace(first, cores=first.cores * len(cpus))
-        rate = max(load.requests_per_s, 1e-9)
-        slowdowns.append(ps_slowdown(rate, rho * pooled.full_capacity / rate, pooled.capacity))
+        slowdowns.append(_slowdown(rho * pooled.full_capacity, pooled))
     return Sharing(utilised[0], utilised[1], slowdowns[0], slowdowns[1])
+
+
+@lru_cache(maxsize=16_384)
+def _slowdown(work_per_s: float, cpu: Cpu) -> float:
+    """Response over work on a host that is asked for so much work a second; many candidates share a host."""
+    hardware_threads = math.ceil(cpu.cores * cpu.threads_per_core)
+    return ps_slowdown(work_per_s, 1.0, cpu.capacity, full_at=hardware_threads)
 
 
 def least_s(name: str, load: HourLoad, system: System, shared: Sharing, contention: Contention, missed: float) -> float:

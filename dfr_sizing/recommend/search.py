@@ -173,8 +173,15 @@ class Search:
         verdict = overload(glance) or self._first_missed(glance, certainly=True)
         if not verdict:
             full = self.simulate(topology, tuple(Situation), down, self.effort.situation)
-            verdict = overload(full) or self._first_missed(full, certainly=False)
+            verdict = overload(full) or self._first_missed(full, certainly=False) or self._untold(full)
         return verdict
+
+    def _untold(self, results: Sequence[SituationResult]) -> str:
+        """A promise of which too few requests were simulated to say anything."""
+        told = {check.name for check in latency_checks(results, self.design)}
+        asked = {name for peak in self.design.peaks.values() for name in peak.load.rates}
+        untold = [kept.title for kept in promises(self.design) if kept.name not in told and asked & set(kept.classes)]
+        return f"simulated: too few requests to tell {untold[0]}" if untold else ""
 
     def _first_missed(self, results: Sequence[SituationResult], *, certainly: bool) -> str:
         for check in latency_checks(results, self.design):

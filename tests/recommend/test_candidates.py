@@ -1,0 +1,76 @@
+"""The order of the search, and the bounds that drop candidates before it."""
+
+from collections import Counter
+
+import pytest
+
+from dfr_sizing.catalogue import load_catalogue
+from dfr_sizing.model import load_model
+from dfr_sizing.recommend.bounds import broken_bound, strength
+from dfr_sizing.recommend.candidates import PlaceOptions, Way, in_order_of_cost, place_options
+from dfr_sizing.recommend.design import Design, design_for
+from dfr_sizing.recommend.evaluate import Effort, latency_checks, simulate_situations
+from dfr_sizing.recovery import Strategy
+from dfr_sizing.scenario import load_scenario
+
+WAY = Way(standby=False, strategy=Strategy.PILOT_LIGHT)
+
+
+@pytest.fixture(scope="module")
+def design() -> Design:
+    return design_for(load_scenario(None, {"registry.farmers": 5e5}), load_model())
+
+
+@pytest.fixture(scope="module")
+def places(design: Design) -> list[PlaceOptions]:
+    catalogue = load_catalogue()
+    found = [
+        place_options(catalogue, catalogue.place(provider, region), design, (WAY,), 1, Counter())
+        for provider, region in (("aws", "eu-west-1"), ("azure", "westeurope"), ("gcp", "europe-west1"))
+    ]
+    return [options for options in found if options is not None]
+
+
+def test_every_pair_of_every_place_comes_once_and_cheapest_first(places: list[PlaceOptions]) -> None:
+    pairs = list(in_order_of_cost(places))
+    assert len(pairs) == sum(len(options.applications) * len(options.databases) for options in places)
+    assert len({(options.place.name, i, j) for _, options, i, j in pairs}) == len(pairs)
+    costs = [cost for cost, *_ in pairs]
+    assert costs == sorted(costs)
+
+
+def test_the_cost_in_the_order_is_the_bill_of_the_pair(places: list[PlaceOptions]) -> None:
+    for number, (cost, options, i, j) in enumerate(in_order_of_cost(places)):
+        if number % 97 == 0:
+            assert options.candidate(i, j).bill.five_year_usd == pytest.approx(cost, rel=1e-9)
+
+
+def test_more_nodes_of_a_size_break_no_bound_that_fewer_keep(places: list[PlaceOptions], design: Design) -> None:
+    for options in places:
+        for i in range(len(options.applications) - 1):
+            few, many = options.applications[i], options.applications[i + 1]
+            if few.instance == many.instance:
+                kept = broken_bound(options.candidate(i, 0).topology, design, 1) == (None, 0.0)
+                if kept:
+                    assert broken_bound(options.candidate(i + 1, 0).topology, design, 1) == (None, 0.0)
+
+
+def test_what_a_bound_drops_fails_when_simulated(places: list[PlaceOptions], design: Design) -> None:
+    tight = design_for(load_scenario(None, {"registry.farmers": 5e5, "targets.sync_500_s": 62.0}), design.model)
+    dropped = [
+        options.candidate(i, j).topology
+        for _, options, i, j in in_order_of_cost(places)
+        if broken_bound(options.candidate(i, j).topology, tight, 1)[0] is not None
+    ]
+    assert dropped
+    for topology in dropped[:: max(1, len(dropped) // 3)][:3]:
+        results = simulate_situations(topology, tight, (tight.worst,), 1, Effort().situation, 1, None)
+        assert not all(check.passed for check in latency_checks(results, tight))
+
+
+def test_a_database_that_is_larger_in_everything_is_stronger(places: list[PlaceOptions], design: Design) -> None:
+    options = next(found for found in places if found.place.provider == "aws")
+    names = [database.instance.name for database in options.databases]
+    small = options.candidate(0, names.index("db.m7g.2xlarge")).topology
+    large = options.candidate(0, names.index("db.m7g.4xlarge")).topology
+    assert all(a <= b for a, b in zip(strength(small, design.model, 1), strength(large, design.model, 1), strict=True))
