@@ -11,8 +11,8 @@ from pathlib import Path
 from dfr_sizing.catalogue import load_catalogue
 from dfr_sizing.errors import InputError
 from dfr_sizing.model import BUNDLED, Model, load_model
-from dfr_sizing.recommend.evaluate import Progress
-from dfr_sizing.recommend.search import recommend
+from dfr_sizing.recommend.evaluate import Effort, Progress
+from dfr_sizing.recommend.search import FULL_EFFORT, recommend
 from dfr_sizing.recommend.types import Recommendation
 from dfr_sizing.scenario import Scenario, load_scenario
 
@@ -47,13 +47,15 @@ def size(
     model: Model | str | Path = BUNDLED,
     seed: int = 1,
     processes: int = 2,
+    effort: Effort = FULL_EFFORT,
     progress: Progress | None = None,
 ) -> Recommendation:
     """What to buy for so many farmers.
 
     ``scenario`` is a Scenario or a TOML file; ``settings`` replaces single fields of a file or of the defaults
     (``{"campaign.days": 90, "hosting.providers": ["aws"]}``). The same seed gives the same answer on any number of
-    processes. Raises InputError for bad input, Infeasible where nothing meets every target.
+    processes. ``effort`` says how much is simulated: less is faster, with wider intervals. Raises InputError for bad
+    input, Infeasible where nothing meets every target.
     """
     if isinstance(scenario, Scenario):
         asked = scenario
@@ -65,4 +67,4 @@ def size(
     calibrated = model if isinstance(model, Model) else load_model(model)
     catalogue = load_catalogue(asked.prices.own)
     with workers(processes) as pool:
-        return recommend(asked, calibrated, catalogue, seed=seed, progress=progress, executor=pool)
+        return recommend(asked, calibrated, catalogue, seed, progress, effort, pool)

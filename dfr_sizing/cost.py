@@ -27,11 +27,11 @@ from dfr_sizing.catalogue import (
 )
 from dfr_sizing.drivers import rule
 from dfr_sizing.recovery import StandbyShape
+from dfr_sizing.recovery.types import CLOUDS
 from dfr_sizing.topology import Topology, Volume
 
 YEARS = 5
 MONTHS = 12 * YEARS
-CLOUDS = ("aws", "azure", "gcp")
 
 
 class Tier(StrEnum):

@@ -21,6 +21,7 @@ from dfr_sizing.recovery import (
     headline,
 )
 from dfr_sizing.recovery.rates import Rates, shipped_rates
+from dfr_sizing.recovery.types import CLOUDS
 from dfr_sizing.simulation.draw import Stream
 from dfr_sizing.simulation.load import HourLoad, hour_load, streams
 from dfr_sizing.simulation.outcome import Outcome
@@ -35,7 +36,6 @@ BOOST_SHARE = 0.01
 """CPU of a host that rare classes may be given on top to reach ENOUGH: a little more load, never less."""
 MOST_FAILED = 0.001
 """Share of requests that may fail to connect: beyond it a deployment is turned down whatever its latency."""
-CLOUDS = ("aws", "azure", "gcp")
 
 
 @dataclass(frozen=True, slots=True)

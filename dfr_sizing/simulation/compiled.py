@@ -8,97 +8,35 @@ the same. A request is a row that walks through the stages below. What makes it 
 attained service), a timer (a heap of rows in time), a queue for workers, or a WAL flush; what lets rows go on at one
 instant lets them go on in that order, as SimPy's events do.
 
-The state lies in a few record arrays, not in many small ones: numba counts references to each array that a function
-touches, and one row's fields then share a cache line.
+What the state is made of is in ``records``.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 
+from dfr_sizing.simulation.records import (
+    JOB,
+    NONE,
+    Records,
+    hosts_of,
+    pools_of,
+    pop,
+    rows_of,
+    seat_users,
+    sift_up,
+    state_of,
+)
 from dfr_sizing.simulation.reference import RECONNECT_AFTER_S, TOLERANCE, last_answer
 from dfr_sizing.simulation.system import FloatArray, Requests, System, Trace
 
-Records = Any  # numba reads record arrays by attribute; NumPy's types do not know that
-
 _RECONNECT = np.array(RECONNECT_AFTER_S)
-_NONE = -1
 _WAL_WRITER = -2  # stands for the WAL writer where a timer names a row
 _RELEASED = -3  # and this less a pool's number for a worker of that pool given back
 
 # Stages of a request, in the order of its way.
 _SEND, _CONNECT, _TAKEN, _PYTHON, _ASK, _STATEMENT, _ANSWERED, _NEXT, _COMMIT, _RELEASE, _RECEIVED, _GONE = range(12)
-
-_DEMANDS = (
-    "app_cpu_s",
-    "database_cpu_s",
-    "client_cpu_s",
-    "reads",
-    "wal_bytes",
-    "flush_factor",
-    "statements",
-    "think_s",
-)
-_TIMES = ("taken", "sent", "answered", "wait")
-_PLACES = ("stage", "round", "rounds", "threads", "node", "helpers", "attempt", "behind")
-_ROW = np.dtype(
-    [(name, np.float64) for name in (*_DEMANDS, *_TIMES)]
-    + [(name, np.int32) for name in _PLACES]
-    + [("background", np.bool_), ("failed", np.bool_)],
-    align=True,
-)
-_HOST = np.dtype(
-    [(name, np.float64) for name in ("full", "attained", "since", "busy")]
-    + [("runnable", np.int64), ("jobs", np.int64)]
-)
-_JOB = np.dtype([("key", np.float64), ("order", np.int64), ("row", np.int32), ("threads", np.int32)])
-_POOL = np.dtype([(name, np.int64) for name in ("host", "free", "held", "first", "last", "queued")])
-_STATE = np.dtype(
-    [(name, np.float64) for name in ("now", "disk_free_at", "reads", "wal_bytes", "wal_factor", "worker_busy")]
-    + [(name, np.float64) for name in ("iops", "read_latency", "flush_latency", "write_bytes", "round_trip")]
-    + [(name, np.int64) for name in ("order", "timers", "free_parallel", "turn", "flushes", "flushing", "next_row")]
-    + [(name, np.int64) for name in ("waiting_first", "waiting_last", "flushed", "ready_from", "ready_to", "users")]
-    + [(name, np.int64) for name in ("nodes", "backlog", "database", "client")]
-)
-
-
-@njit(cache=True)
-def _sift_up(heap: Records, at: int) -> None:
-    """Put the heap right after a place was added at its end."""
-    key, order, row, threads = heap[at].key, heap[at].order, heap[at].row, heap[at].threads
-    while at > 0:
-        above = (at - 1) >> 1
-        if heap[above].key < key or (heap[above].key == key and heap[above].order < order):
-            break
-        heap[at] = heap[above]
-        at = above
-    place = heap[at]
-    place.key, place.order, place.row, place.threads = key, order, row, threads
-
-
-@njit(cache=True)
-def _pop(heap: Records, size: int) -> None:
-    """Take the first place out of a heap of ``size``; the last one takes its place and sinks."""
-    size -= 1
-    key, order, row, threads = heap[size].key, heap[size].order, heap[size].row, heap[size].threads
-    at = 0
-    while True:
-        below = 2 * at + 1
-        if below >= size:
-            break
-        if below + 1 < size:
-            one, two = heap[below], heap[below + 1]
-            if two.key < one.key or (two.key == one.key and two.order < one.order):
-                below += 1
-        if heap[below].key > key or (heap[below].key == key and heap[below].order > order):
-            break
-        heap[at] = heap[below]
-        at = below
-    place = heap[at]
-    place.key, place.order, place.row, place.threads = key, order, row, threads
 
 
 @njit(cache=True)
@@ -131,7 +69,7 @@ def _work(
     s.order += 1
     place = jobs[at, host.jobs]
     place.key, place.order, place.row, place.threads = host.attained + seconds / threads, s.order, row, threads
-    _sift_up(jobs[at], host.jobs)
+    sift_up(jobs[at], host.jobs)
     host.jobs += 1
     host.runnable += threads
     due[at] = _next_completion(host, shares[at], jobs[at], s.now)
@@ -149,7 +87,7 @@ def _finish_jobs(
     while host.jobs > 0 and jobs[at, 0].key <= reached:
         _let(s, ready, jobs[at, 0].row)
         host.runnable -= jobs[at, 0].threads
-        _pop(jobs[at], host.jobs)
+        pop(jobs[at], host.jobs)
         host.jobs -= 1
     due[at] = _next_completion(host, shares[at], jobs[at], s.now)
 
@@ -169,7 +107,7 @@ def _timer(s: Records, timers: Records, seconds: float, row: int) -> None:
     s.order += 1
     place = timers[s.timers]
     place.key, place.order, place.row, place.threads = s.now + seconds, s.order, row, 0
-    _sift_up(timers, s.timers)
+    sift_up(timers, s.timers)
     s.timers += 1
 
 
@@ -191,7 +129,7 @@ def _balance(s: Records, pools: Records) -> int:
 @njit(cache=True)
 def _enter(s: Records, rows: Records, pool: Records, ready: Records, row: int) -> None:
     """Take a place in the pool's queue, and a worker if one is free."""
-    rows[row].behind = _NONE
+    rows[row].behind = NONE
     if pool.queued == 0:
         pool.first = row
     else:
@@ -224,7 +162,7 @@ def _leave(s: Records, pools: Records, ready: Records, pool: int) -> None:
 def _connect(s: Records, rows: Records, pools: Records, timers: Records, ready: Records, row: int) -> None:
     """Connect to the node and wait for a worker."""
     r = rows[row]
-    if r.node == _NONE:
+    if r.node == NONE:
         r.node = _balance(s, pools)
     if r.background:
         r.stage = _TAKEN
@@ -243,8 +181,8 @@ def _connect(s: Records, rows: Records, pools: Records, timers: Records, ready: 
 @njit(cache=True)
 def _commit(s: Records, rows: Records, timers: Records, row: int) -> None:
     """WalWriter.commit: join the commits that wait; start a flush if none is under way."""
-    rows[row].behind = _NONE
-    if s.waiting_first == _NONE:
+    rows[row].behind = NONE
+    if s.waiting_first == NONE:
         s.wal_factor = rows[row].flush_factor
         s.waiting_first = row
     else:
@@ -258,7 +196,7 @@ def _commit(s: Records, rows: Records, timers: Records, row: int) -> None:
 
 @njit(cache=True)
 def _flush(s: Records, timers: Records) -> None:
-    s.flushed, s.waiting_first = s.waiting_first, _NONE
+    s.flushed, s.waiting_first = s.waiting_first, NONE
     s.flushes += 1
     seconds = s.wal_bytes / s.write_bytes + s.flush_latency * s.wal_factor
     s.wal_bytes = 0.0
@@ -269,10 +207,10 @@ def _flush(s: Records, timers: Records) -> None:
 def _end_flush(s: Records, rows: Records, timers: Records, ready: Records) -> None:
     """A flush has ended: its rows go on, and the next begins if commits wait."""
     row = s.flushed
-    while row != _NONE:
+    while row != NONE:
         _let(s, ready, row)
         row = rows[row].behind
-    if s.waiting_first == _NONE:
+    if s.waiting_first == NONE:
         s.flushing = 0
     else:
         _flush(s, timers)
@@ -310,7 +248,7 @@ def _go_on(
     while walking:
         stage = r.stage
         if stage == _SEND:
-            r.sent, r.stage, r.node = s.now, _CONNECT, _NONE
+            r.sent, r.stage, r.node = s.now, _CONNECT, NONE
             if s.client >= 0:
                 _work(s, hosts, shares, jobs, due, s.client, r.client_cpu_s / 2, 1, row)
                 walking = False
@@ -390,7 +328,7 @@ def _next_ready(s: Records, timers: Records, ready: Records) -> int:
     """The row that goes on next; a timer of this very instant goes before what was let after it was set."""
     if s.timers > 0 and timers[0].key == s.now and timers[0].order < ready[1, s.ready_from]:
         row = timers[0].row
-        _pop(timers, s.timers)
+        pop(timers, s.timers)
         s.timers -= 1
         return int(row)
     s.ready_from += 1
@@ -420,7 +358,7 @@ def _run(
             _finish_jobs(s, hosts, shares, jobs, due, ready, host)
         elif at_timer == at:
             ready[0, 0], ready[1, 0], s.ready_to = timers[0].row, timers[0].order, 1
-            _pop(timers, s.timers)
+            pop(timers, s.timers)
             s.timers -= 1
         else:
             _let(s, ready, arrived)
@@ -455,14 +393,14 @@ def _simulate(system: System, requests: Requests, users: int, until_s: float) ->
     most = n if requests.is_open else users
     if system.client_cpu is None:
         most = min(most, system.nodes * (system.workers_per_node + system.cron_per_node))
-    hosts, shares, delays = _hosts(system, most * int(requests.threads.max(initial=1)))
-    rows, state, timers = _rows(requests), _state(system, users), np.zeros(n + 2, dtype=_JOB)
-    jobs, due = np.zeros((len(hosts), most + 1), dtype=_JOB), np.full(len(hosts), np.inf)
+    hosts, shares, delays = hosts_of(system, most * int(requests.threads.max(initial=1)))
+    rows, state, timers = rows_of(requests), state_of(system, users), np.zeros(n + 2, dtype=JOB)
+    jobs, due = np.zeros((len(hosts), most + 1), dtype=JOB), np.full(len(hosts), np.inf)
     if users:
-        _seat_users(state[0], timers, requests.think_s[:users])
+        seat_users(state[0], timers, requests.think_s[:users])
     ready = np.zeros((2, 4 * n + 4), dtype=np.int64)
     arrival = np.ascontiguousarray(requests.arrival_s)
-    _run(state, rows, hosts, shares, delays, jobs, due, _pools(system), timers, ready, arrival, float(until_s))
+    _run(state, rows, hosts, shares, delays, jobs, due, pools_of(system), timers, ready, arrival, float(until_s))
     s = state[0]
     still_held = (rows["stage"] >= _PYTHON) & (rows["stage"] <= _RELEASE) & ~rows["background"]
     return Trace(
@@ -476,54 +414,3 @@ def _simulate(system: System, requests: Requests, users: int, until_s: float) ->
         wal_flushes=int(s["flushes"]),
         until_s=until_s if until_s < np.inf else last_answer(rows["answered"]),
     )
-
-
-def _rows(requests: Requests) -> Records:
-    rows = np.zeros(len(requests), dtype=_ROW)
-    for name in (*_DEMANDS, "rounds", "threads", "background"):
-        column = getattr(requests, name)
-        if len(column):
-            rows[name] = column
-    for name in _TIMES:
-        rows[name] = np.nan
-    return rows
-
-
-def _hosts(system: System, most_runnable: int) -> tuple[Records, FloatArray, FloatArray]:
-    """Hosts, and by host and runnable threads: what a thread gets of a core, and what a woken one waits."""
-    hosts = np.zeros(len(system.cpus), dtype=_HOST)
-    shares, delays = np.zeros((2, len(hosts), most_runnable + 1))
-    for at, cpu in enumerate(system.cpus):
-        hosts[at]["full"] = cpu.full_capacity
-        shares[at, 1:] = [cpu.capacity(n) / n for n in range(1, most_runnable + 1)]
-        if cpu.dispatch_s > 0.0:
-            delays[at] = [cpu.dispatch_delay(n) for n in range(most_runnable + 1)]
-    return hosts, shares, delays
-
-
-def _pools(system: System) -> Records:
-    """The HTTP workers of each node, then the cron workers of each."""
-    pools = np.zeros(2 * system.nodes, dtype=_POOL)
-    pools["host"] = system.node_cpu * 2
-    pools["free"] = [system.workers_per_node] * system.nodes + [system.cron_per_node] * system.nodes
-    return pools
-
-
-def _state(system: System, users: int) -> Records:
-    state = np.zeros(1, dtype=_STATE)
-    s, disk = state[0], system.disk
-    s["iops"], s["write_bytes"], s["round_trip"] = disk.iops, disk.write_bytes_per_s, system.round_trip_s
-    s["read_latency"], s["flush_latency"] = disk.read_latency_s, disk.flush_latency_s
-    s["nodes"], s["backlog"], s["database"] = system.nodes, system.backlog, system.database_cpu
-    s["client"] = _NONE if system.client_cpu is None else system.client_cpu
-    s["free_parallel"], s["users"] = system.parallel_pool, users
-    s["waiting_first"] = s["flushed"] = _NONE
-    return state
-
-
-def _seat_users(s: Records, timers: Records, think_s: FloatArray) -> None:
-    """Each closed user takes a row and thinks."""
-    order = np.argsort(think_s, kind="stable")  # a sorted array is a heap
-    first = timers[: len(order)]
-    first["key"], first["order"], first["row"] = think_s[order], order + 1, order
-    s["timers"] = s["order"] = s["next_row"] = len(order)

@@ -9,15 +9,18 @@ import pytest
 
 from dfr_sizing import size
 from dfr_sizing.plan.as_json import dump, recommendation_json
+from dfr_sizing.recommend.evaluate import Effort
 from dfr_sizing.recommend.types import Infeasible, Recommendation
 
 FAST = {"hosting.providers": ["aws"], "hosting.regions": ["eu-west-1", "ap-southeast-2"]}
+LIGHT = Effort(glance=15_000, situation=80_000, hour=4_000)
+"""A third of the full effort: the properties hold at any."""
 
 
 @cache
 def answer(farmers: float, **targets: float) -> Recommendation:
     settings = FAST | {f"targets.{name}": value for name, value in targets.items()}
-    return size(farmers, settings=settings, seed=1)
+    return size(farmers, settings=settings, seed=1, effort=LIGHT)
 
 
 def cost(found: Recommendation) -> float:
@@ -25,12 +28,12 @@ def cost(found: Recommendation) -> float:
 
 
 def test_same_seed_gives_same_bytes_on_one_process_and_on_two() -> None:
-    one = size(5e4, settings=FAST, seed=1, processes=1)
+    one = size(5e4, settings=FAST, seed=1, processes=1, effort=LIGHT)
     assert dump(recommendation_json(one)) == dump(recommendation_json(answer(5e4)))
 
 
 def test_another_seed_gives_another_sample_of_the_same_world() -> None:
-    other = size(5e4, settings=FAST, seed=2)
+    other = size(5e4, settings=FAST, seed=2, effort=LIGHT)
     ours, theirs = answer(5e4).recommended.targets[0], other.recommended.targets[0]
     assert ours.predicted != theirs.predicted
     assert ours.predicted == pytest.approx(theirs.predicted, rel=0.2)
@@ -99,11 +102,11 @@ def test_json_has_the_documented_keys_and_no_nan() -> None:
 def test_an_infeasible_target_names_the_limit_and_a_change_that_helps() -> None:
     settings = FAST | {"targets.sync_500_s": 5.0}
     with pytest.raises(Infeasible) as found:
-        size(5e5, settings=settings)
+        size(5e5, settings=settings, effort=LIGHT)
     assert "sync of 500 farmers" in found.value.limit
     assert "targets.sync_500_s" in found.value.change
     nearest = float(found.value.change.split("=")[1].split(",")[0])
-    assert size(5e5, settings=settings | {"targets.sync_500_s": nearest}).recommended.passed
+    assert size(5e5, settings=settings | {"targets.sync_500_s": nearest}, effort=LIGHT).recommended.passed
 
 
 def test_code_as_shipped_cannot_serve_millions() -> None:
