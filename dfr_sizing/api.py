@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,11 @@ from dfr_sizing.recommend.types import Recommendation
 from dfr_sizing.scenario import Scenario, load_scenario
 
 
+def _leave_interrupts_to_parent() -> None:
+    """Ctrl-C reaches every process of a terminal; one line from the parent is enough."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextmanager
 def workers(processes: int) -> Iterator[ProcessPoolExecutor | None]:
     """Processes for simulations, stopped at the end whatever happens; None for one process: this one."""
@@ -28,10 +34,10 @@ def workers(processes: int) -> Iterator[ProcessPoolExecutor | None]:
     # A server that has imported the engine once and is forked from: safe beside threads, and quick.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["dfr_sizing.simulation.run"])
-    pool = ProcessPoolExecutor(processes, mp_context=context)
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_interrupts_to_parent)
     try:
         yield pool
-    except BaseException:
+    except Exception:
         for process in list(pool._processes.values()):  # noqa: SLF001  (no public way to stop running work before 3.14)
             process.terminate()
         raise

@@ -178,6 +178,7 @@ class Catalogue:
 
 
 def _unknown(name: str, value: str, known: Iterable[str]) -> InputError:
-    names = list(dict.fromkeys(known))
+    # A region is known by its name and as provider/region: show the form that was asked for.
+    names = [name for name in dict.fromkeys(known) if ("/" in name) == ("/" in value)]
     near = difflib.get_close_matches(value, names, n=1, cutoff=0.0)
     return InputError(name, value, "one of " + ", ".join(names), f"did you mean {near[0]}")

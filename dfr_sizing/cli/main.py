@@ -6,6 +6,8 @@ libraries are imported where they are used, so that --help answers at once.
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -200,12 +202,23 @@ def main() -> NoReturn:
     except UsageError as error:
         _stop(f"{error.format_message().rstrip('.')}: see dfr-size --help.", BAD_INPUT)
     except (KeyboardInterrupt, typer.Abort):
-        _stop("stopped; nothing was written.", STOPPED)
+        _stop_at_once()
     except BrokenPipeError:
         # The reader of our output has gone (dfr-size | head): nothing to say, nobody to say it to.
         sys.stderr.close()
         sys.exit(0)
+    if status == STOPPED:  # newer Typers turn Ctrl-C into a status themselves
+        _stop_at_once()
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _stop_at_once() -> NoReturn:
+    """End now: the simulations under way are of no use, and waiting for them would take seconds."""
+    sys.stderr.write("dfr-size: stopped; nothing was written.\n")
+    sys.stderr.flush()
+    for child in multiprocessing.active_children():
+        child.kill()
+    os._exit(STOPPED)
 
 
 def _stop(sentence: str, status: int) -> NoReturn:
