@@ -32,8 +32,8 @@ class Operation:
 
     Seconds of CPU; ``cv`` the coefficient of variation of the whole; ``tail_share`` of the operations cost
     ``tail_factor`` times as much in the database. ``statements`` wake a backend each; ``threads`` processes share the
-    database work; ``pages`` distinct pages are touched; ``wal_bytes`` are written (0: no commit to wait for). ``rows``
-    says whether the database's cost grows in proportion to the table's rows.
+    database work; ``pages`` distinct pages are touched; ``wal_bytes`` are written (0: no commit to wait for).
+    ``grows_with_rows``: whether the database's cost grows in proportion to the table's rows.
     """
 
     name: str
@@ -236,6 +236,19 @@ def request_classes() -> dict[str, RequestClass]:
         )
         for name, row in tomllib.loads(text).items()
     }
+
+
+def request_ledger() -> tuple[Assumption, ...]:
+    """How each request class is made of operations, and how much its size is taken to vary."""
+    source = "data/requests.toml"
+    lines = []
+    for name, request in request_classes().items():
+        lines.append(Assumption(f"requests.{name}", request.rule, "rule of composition", source, request.label))
+        if request.size_cv:
+            size = Interval.exactly(request.size_cv)
+            why = "records and rows in a request vary; none was measured for the DFR"
+            lines.append(Assumption(f"requests.{name}.size_cv", size, "sd over mean", why, Label.ASSUMED))
+    return tuple(lines)
 
 
 def models_folder() -> Path:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dfr_sizing.catalogue import DiskType, InstanceType, Place
+from dfr_sizing.catalogue import DiskType, InstanceType, Place, PriceLabel
 from dfr_sizing.drivers import rule
+from dfr_sizing.ledger import Assumption, Label
 from dfr_sizing.model import Model
 from dfr_sizing.simulation.system import Cpu, Disk, System
 
@@ -63,6 +64,21 @@ class Topology:
             self.storage_gib,
             self.iops,
         )
+
+    def ledger(self) -> tuple[Assumption, ...]:
+        """What the catalogue says of the chosen sizes that their simulation rests on."""
+        lines = []
+        for instance in (self.application, self.database):
+            label = Label.STATED if instance.label is PriceLabel.LISTED else Label.ASSUMED
+            for what, value, unit in (
+                ("core_speed", instance.core_speed, "AWS m5 = 1"),
+                ("smt_gain", instance.smt_gain, "times"),
+            ):
+                lines.append(Assumption(f"catalogue.{instance.name}.{what}", value, unit, instance.source, label))
+        for what, value in (("read", self.disk.read_latency_ms), ("write", self.disk.write_latency_ms)):
+            name = f"catalogue.{self.disk.name}.{what}_latency_ms"
+            lines.append(Assumption(name, value, "ms", self.disk.source, Label.ASSUMED))
+        return tuple(lines)
 
     @property
     def title(self) -> str:

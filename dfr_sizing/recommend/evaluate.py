@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from dfr_sizing.catalogue import Place
 from dfr_sizing.demand import HOURS, Situation, demand
+from dfr_sizing.drivers import rule
 from dfr_sizing.ledger import Label
 from dfr_sizing.recommend.bounds import PER_SECOND, Promise, promises
 from dfr_sizing.recommend.design import Design, design_for
@@ -32,10 +33,6 @@ from dfr_sizing.topology import Topology, miss_ratio, system_of
 
 ENOUGH = 120
 """Requests of a class that a run aims at: 95 % quantiles of fewer have no upper bound to speak of."""
-BOOST_SHARE = 0.01
-"""CPU of a host that rare classes may be given on top to reach ENOUGH: a little more load, never less."""
-MOST_FAILED = 0.001
-"""Share of requests that may fail to connect: beyond it a deployment is turned down whatever its latency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,9 @@ def _with_enough(stream: Stream, system: System, seconds: float) -> Stream:
     cost = stream.cost
     application = sum(system.cpus[index].full_capacity for index in system.node_cpu)
     database = system.cpus[system.database_cpu].full_capacity
-    affordable = BOOST_SHARE * min(application / max(cost.app_cpu_s, 1e-9), database / max(cost.database_cpu_s, 1e-9))
+    affordable = rule("search.rare_class_share") * min(
+        application / max(cost.app_cpu_s, 1e-9), database / max(cost.database_cpu_s, 1e-9)
+    )
     wanted = ENOUGH / (2.0 * seconds)
     return replace(stream, rate_per_s=max(stream.rate_per_s, min(wanted, stream.rate_per_s + affordable)))
 
@@ -136,7 +135,7 @@ def _check(promise: Promise, estimate: Estimate, where: str) -> TargetCheck:
 def overload(results: Sequence[SituationResult]) -> str:
     """What shows that a deployment cannot keep up, or nothing."""
     for result in results:
-        if result.outcome.failed_share > MOST_FAILED:
+        if result.outcome.failed_share > rule("search.most_failed"):
             return f"simulated: connections dropped ({result.situation})"
     return ""
 

@@ -15,7 +15,7 @@ from dfr_sizing.demand import ledger as demand_ledger
 from dfr_sizing.drivers import rules
 from dfr_sizing.errors import InputError
 from dfr_sizing.ledger import Assumption, merged
-from dfr_sizing.model import Model
+from dfr_sizing.model import Model, request_ledger
 from dfr_sizing.recommend.bounds import PER_SECOND, Excuses, Promise, broken_bound, iops_needed, promises, strength
 from dfr_sizing.recommend.candidates import (
     Candidate,
@@ -295,7 +295,7 @@ def _assembled(
         rule_of_thumb=rule_of_thumb(design),
         conditions=conditions(design, recommended),
         warnings=(),
-        assumptions=_ledger(search),
+        assumptions=_ledger(search, recommended.topology),
         seed=search.seed,
         model=design.model.name,
         model_error=design.model.check_error,
@@ -378,11 +378,13 @@ def _place_costs(options: Sequence[PlaceOptions]) -> tuple[PlaceCost, ...]:
     return tuple(sorted(costs, key=lambda place: (place.five_year_usd, place.place)))
 
 
-def _ledger(search: Search) -> tuple[Assumption, ...]:
+def _ledger(search: Search, chosen: Topology) -> tuple[Assumption, ...]:
     design = search.design
     return merged(
         (rule.assumption for rule in rules().values()),
         demand_ledger(),
+        request_ledger(),
+        chosen.ledger(),
         design.model.ledger(),
         recovery_rates(design).ledger(),
         search.catalogue.own_hosting_assumptions if _own(design.scenario) else (),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dfr_sizing.drivers import rule
 from dfr_sizing.model import RequestCost
 from dfr_sizing.simulation.system import FloatArray, IntArray, Requests
 
@@ -20,9 +21,6 @@ STATEMENTS_PER_ROUND = 6
 MOST_ROUNDS = 12
 """Python and SQL alternate once per so many statements: each alternation costs the simulation two events, and under
 processor sharing only the sums matter (Cohen 1979); the waits of all statements are kept by Cpu.dispatch_s."""
-
-FLUSH_CV = 0.4
-"""Coefficient of variation of a flush; assumed from gp3's range of 1.2 to 4 ms around 2 ms (ledger: disk latency)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def _with_demands(
         columns["client"][rows] = stream.client_cpu_s
         columns["reads"][rows] = rng.poisson(cost.pages * stream.miss_ratio, len(rows))
         columns["wal"][rows] = cost.wal_bytes * size
-        columns["flush"][rows] = _lognormal(rng, len(rows), FLUSH_CV)
+        columns["flush"][rows] = _lognormal(rng, len(rows), rule("postgresql.flush_cv"))
         columns["statements"][rows] = cost.statements
         columns["rounds"][rows] = rounds_of(cost.statements)
         threads[rows] = cost.threads

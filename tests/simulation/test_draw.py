@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from dfr_sizing.drivers import rule
 from dfr_sizing.model import RequestCost
 from dfr_sizing.simulation.draw import (
-    FLUSH_CV,
     MOST_ROUNDS,
     STATEMENTS_PER_ROUND,
     Stream,
@@ -136,7 +136,7 @@ def test_demands_have_the_mean_and_the_variation_asked_for(cv: float) -> None:
         0.0, abs=0.05
     )
     assert mean_holds(drawn.flush_factor, 1.0)
-    assert drawn.flush_factor.std() == pytest.approx(FLUSH_CV, rel=0.05)
+    assert drawn.flush_factor.std() == pytest.approx(rule("postgresql.flush_cv"), rel=0.05)
 
 
 def test_a_request_is_large_in_all_it_does() -> None:
