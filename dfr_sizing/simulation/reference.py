@@ -5,174 +5,65 @@ end. The worker computes in Python and asks PostgreSQL in turns; a statement tak
 processes at once) and reads the pages that are not cached; a commit waits for a WAL flush that it shares with the
 commits beside it. Then the answer goes out and the worker takes the next request.
 
-Everything random was drawn before (``Requests``): this module is a function of its input alone. Processor sharing is
-kept in attained service (each runnable thread has attained the same), so that a completion costs O(log n); see
-Kleinrock, Queueing Systems II (1976), section 4.4.
+Things go wrong as they do in life: connections are dropped when the queue is full, clients come late or lose patience
+and try again, workers end and start cold, a node stops and comes back. What hosts, disk and workers do is in
+``devices``. Everything random was drawn before (``Requests``): this module is a function of its input alone.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Iterator
+from contextlib import closing
 
 import numpy as np
 import simpy
 
-from dfr_sizing.simulation.system import Cpu, Disk, FloatArray, Requests, System, Trace
+from dfr_sizing.simulation.devices import Process, SharedCpu, Volume, WalWriter, WorkerPool
+from dfr_sizing.simulation.system import Balancing, Checkpoints, FloatArray, Outage, Requests, System, Trace, WorkerLife
 
 RECONNECT_AFTER_S = (1.0, 2.0, 4.0)
 """Waits before a dropped connection is tried again: TCP SYN retransmission (RFC 6298; seen on the reference server)."""
 
-TOLERANCE = 1e-12
-"""A job counts as done when it is this near to its end, relative to what the host attained and to the clock: both are
-sums of many floats, and the clock's own step may be coarser than a short job."""
+LATE_CLIENT_S = 2.0
+"""How long a worker waits for the request of a connection that it took (socket time-out of odoo/service/server.py)."""
 
-Process = Generator[simpy.Event, Any, None]
+CHECKPOINT_STEP_S = 0.2
+"""A checkpoint's writes go out in steps of this length: the checkpointer naps 0.1 s at a time (PostgreSQL 15)."""
 
-
-class SharedCpu:
-    """A host's CPU: ``yield cpu.work(0.004)`` takes 4 ms of reference CPU at an equal share of the host."""
-
-    def __init__(self, env: simpy.Environment, cpu: Cpu) -> None:
-        self.env = env
-        self.cpu = cpu
-        self.runnable = 0
-        self.busy_s = 0.0
-        self._attained = 0.0
-        self._share = 0.0
-        self._since = env.now
-        self._full = cpu.full_capacity
-        self._shares = [0.0]
-        self._jobs: list[tuple[float, int, int, simpy.Event]] = []
-        self._count = 0
-        self._timer: simpy.Timeout | None = None
-
-    def work(self, seconds: float, threads: int = 1) -> simpy.Event:
-        """An event that succeeds when ``threads`` processes have done ``seconds`` of work between them."""
-        done = self.env.event()
-        self._advance()
-        self._count += 1
-        heapq.heappush(self._jobs, (self._attained + seconds / threads, self._count, threads, done))
-        self._set_runnable(self.runnable + threads)
-        self._arm()
-        return done
-
-    def dispatch(self, wakeups: float) -> float:
-        """Seconds that a process which wakes ``wakeups`` times from here on waits for its time slices."""
-        return wakeups * self.cpu.dispatch_delay(self.runnable) if self.cpu.dispatch_s else 0.0
-
-    def settle(self) -> None:
-        """Bring the books up to the present."""
-        self._advance()
-
-    def _set_runnable(self, runnable: int) -> None:
-        while len(self._shares) <= runnable:
-            n = len(self._shares)
-            self._shares.append(self.cpu.capacity(n) / n)
-        self.runnable = runnable
-        self._share = self._shares[runnable]
-
-    def _advance(self) -> None:
-        elapsed = self.env.now - self._since
-        if elapsed > 0.0:
-            self._attained += elapsed * self._share
-            self.busy_s += elapsed * self._share * self.runnable / self._full
-            self._since = self.env.now
-
-    def _arm(self) -> None:
-        """Wake at the next completion; a timer set before counts no more."""
-        self._timer = None
-        if self._jobs:
-            left = max(0.0, self._jobs[0][0] - self._attained)
-            self._timer = self.env.timeout(left / self._share)
-            self._timer.callbacks.append(self._wake)
-
-    def _wake(self, timer: simpy.Event) -> None:
-        if timer is not self._timer:
-            return
-        self._advance()
-        reached = self._attained + TOLERANCE * (1.0 + self._attained + self.env.now * self._share)
-        while self._jobs and self._jobs[0][0] <= reached:
-            _, _, threads, done = heapq.heappop(self._jobs)
-            self._set_runnable(self.runnable - threads)
-            done.succeed()
-        self._arm()
-
-
-class Volume:
-    """The database's disk: reads leave at its IOPS, one after the other; each takes its latency."""
-
-    def __init__(self, env: simpy.Environment, disk: Disk) -> None:
-        self.env = env
-        self.disk = disk
-        self.reads = 0.0
-        self._free_at = 0.0
-
-    def read(self, pages: float) -> simpy.Event:
-        """An event that succeeds when a backend has read ``pages`` pages, one after the other."""
-        start = max(self.env.now, self._free_at)
-        self._free_at = start + pages / self.disk.iops
-        self.reads += pages
-        return self.env.timeout(max(self._free_at, start + pages * self.disk.read_latency_s) - self.env.now)
-
-
-class WalWriter:
-    """Group commit: commits that come during a flush wait and share the next one."""
-
-    def __init__(self, env: simpy.Environment, disk: Disk) -> None:
-        self.env = env
-        self.disk = disk
-        self.flushes = 0
-        self._flushing = False
-        self._waiting: list[simpy.Event] = []
-        self._bytes = 0.0
-        self._factor = 1.0
-
-    def commit(self, wal_bytes: float, flush_factor: float) -> simpy.Event:
-        """An event that succeeds when this commit's WAL is on disk."""
-        if not self._waiting:
-            self._factor = flush_factor
-        durable = self.env.event()
-        self._waiting.append(durable)
-        self._bytes += wal_bytes
-        if not self._flushing:
-            self.env.process(self._flush())
-            self._flushing = True
-        return durable
-
-    def _flush(self) -> Process:
-        while self._waiting:
-            group, seconds = self._waiting, self._bytes / self.disk.write_bytes_per_s
-            seconds += self.disk.flush_latency_s * self._factor
-            self._waiting, self._bytes = [], 0.0
-            self.flushes += 1
-            yield self.env.timeout(seconds)
-            for durable in group:
-                durable.succeed()
-        self._flushing = False
+NOBODY = -1
 
 
 class Deployment:
-    """The hosts, workers and database of one System, and the requests that pass through them."""
+    """The hosts, workers and database of one System, and the requests that pass through them.
+
+    A request is a row of Requests. Its attempts are numbered apart: attempt k of request i is ``i + k x requests``, and
+    ``waited_for[i]`` is the one that its client waits for.
+    """
 
     def __init__(self, env: simpy.Environment, system: System, requests: Requests) -> None:
         self.env = env
         self.system = system
+        self.life = system.worker_life
         self.cpus = [SharedCpu(env, cpu) for cpu in system.cpus]
-        self.workers = [simpy.Resource(env, system.workers_per_node) for _ in system.node_cpu]
-        self.cron = [simpy.Resource(env, system.cron_per_node) for _ in system.node_cpu]
         self.node_cpus = [self.cpus[i] for i in system.node_cpu]
         self.database_cpu = self.cpus[system.database_cpu]
         self.client_cpu = None if system.client_cpu is None else self.cpus[system.client_cpu]
         self.volume = Volume(env, system.disk)
-        self.wal = WalWriter(env, system.disk)
+        self.wal = WalWriter(env, self.volume)
         self.free_parallel = system.parallel_pool
-        self.worker_busy_s = 0.0
+        self.pools = [self._http_workers() for _ in system.node_cpu]
+        self.cron = [self._cron_workers() for _ in system.node_cpu]
+        self.is_up = [True] * system.nodes
+        self.left_out = [False] * system.nodes
+        self.on_node: list[set[int]] = [set() for _ in system.node_cpu]
         self.held_since: dict[int, float] = {}
         self._turn = 0
+        self._read(requests)
+        self._open_books(len(requests))
+
+    def _read(self, requests: Requests) -> None:
+        """Plain lists: a NumPy scalar costs several times a Python float, and there is one access a step."""
         n = len(requests)
-        # Plain lists: a NumPy scalar costs several times a Python float, and there is one access a step.
         self.app_cpu_s = requests.app_cpu_s.tolist()
         self.database_cpu_s = requests.database_cpu_s.tolist()
         self.client_cpu_s = requests.client_cpu_s.tolist()
@@ -183,64 +74,232 @@ class Deployment:
         self.flush_factor = requests.flush_factor.tolist()
         self.statements = requests.statements.tolist()
         self.background = requests.background.tolist()
+        self.think_s = requests.think_s.tolist()
+        self.late_s = requests.late_s.tolist() or [0.0] * n
+        self.reach = requests.reach.tolist() or [1.0] * n
+
+    def _open_books(self, n: int) -> None:
+        self.requests = n
+        self.to_end = n
+        self.next_rows: Iterator[int] = iter(())
         self.sent = [np.nan] * n
-        self.answered = [np.nan] * n
-        self.worker_wait = [np.nan] * n
+        self.ended = [np.nan] * n
         self.failed = [False] * n
+        self.worker_wait = [np.nan] * n
+        self.waited_for = [NOBODY] * n
+        self.wait_of_attempt = [np.nan] * (n * self.system.attempts)
+        self.is_lost = [False] * (n * self.system.attempts)
+        self.worker_busy_s = self.present_s = self._present_since = 0.0
+        self._present = self.timeouts = self.killed = self.recycled = self.lost = 0
 
-    def request(self, row: int) -> Process:
-        """One request from the client's first byte to its answer."""
-        self.sent[row] = self.env.now
+    def _http_workers(self, all_new: bool = False) -> WorkerPool:
+        return WorkerPool(self.env, self.system.workers_per_node, self.life, all_new)
+
+    def _cron_workers(self) -> WorkerPool:
+        return WorkerPool(self.env, self.system.cron_per_node, WorkerLife())
+
+    # --- clients
+
+    def send(self, row: int) -> None:
+        """A client sends a request, or tries once more."""
+        self.env.process(self._attempt(row))
+
+    def next_user(self) -> None:
+        """A closed user takes the next row, thinks and sends."""
+        row = next(self.next_rows, None)
+        if row is not None:
+            self.env.timeout(self.think_s[row]).callbacks.append(lambda _: self.send(row))
+
+    def _attempt(self, row: int) -> Process:
+        """One attempt from the client's first byte to its answer."""
+        number = row % self.requests
+        if row == number:
+            self.sent[number] = self.env.now
+            self.waited_for[number] = row
+            self._count_present(+1)
+        if self.system.patience is not None and not self.background[number]:
+            patience = self.env.timeout(self.system.patience.timeout_s)
+            patience.callbacks.append(lambda _: self._give_up(row))
         if self.client_cpu is not None:
-            yield self.client_cpu.work(self.client_cpu_s[row] / 2)
-        node = self._balance()
-        if self.background[row]:
-            with self.cron[node].request() as held:
-                yield held
-                self.worker_wait[row] = self.env.now - self.sent[row]
-                yield from self._serve(row, self.node_cpus[node])
+            yield self.client_cpu.work(self.client_cpu_s[number] / 2)
+        served = yield from self._through_worker(row, self._balance())
+        if served and self.waited_for[number] == row:
+            if self.client_cpu is not None:
+                yield self.client_cpu.work(self.client_cpu_s[number] / 2)
+            if self.waited_for[number] == row:
+                self.worker_wait[number] = self.wait_of_attempt[row]
+                self._end(number)
+
+    def _give_up(self, row: int) -> None:
+        """The client's patience is at an end, if it still waits for this attempt."""
+        if self.waited_for[row % self.requests] == row:
+            self.timeouts += 1
+            self._drop(row)
+
+    def _drop(self, row: int) -> None:
+        """The attempt has failed: the client, if it still waits for it, tries again or has failed."""
+        number = row % self.requests
+        if self.waited_for[number] != row:
+            return
+        if self.system.patience is not None and row + self.requests < len(self.is_lost):
+            self.waited_for[number] = row + self.requests
+            again = self.env.timeout(self.system.patience.retry_after_s)
+            again.callbacks.append(lambda _: self.send(row + self.requests))
         else:
-            yield from self._through_worker(row, node)
-            if self.failed[row]:
-                return
-        if self.client_cpu is not None:
-            yield self.client_cpu.work(self.client_cpu_s[row] / 2)
-        self.answered[row] = self.env.now
+            self.failed[number] = True
+            self._end(number)
 
-    def _through_worker(self, row: int, node: int) -> Process:
-        """Connect, wait in the accept queue, and be served by an HTTP worker."""
-        workers = self.workers[node]
-        for reconnect in (*RECONNECT_AFTER_S, None):
-            # The kernel completes one connection more than the backlog (Linux: sk_acceptq_is_full).
-            if len(workers.queue) <= self.system.backlog:
-                break
-            if reconnect is None:
-                self.failed[row] = True
-                return
-            yield self.env.timeout(reconnect)
-        with workers.request() as held:
-            yield held
-            self.held_since[row] = self.env.now
-            self.worker_wait[row] = self.env.now - self.sent[row]
-            yield from self._serve(row, self.node_cpus[node])
-            self.worker_busy_s += self.env.now - self.held_since.pop(row)
+    def _end(self, number: int) -> None:
+        """The client has its answer or gives up for good."""
+        self.waited_for[number] = NOBODY
+        self.ended[number] = self.env.now
+        self.to_end -= 1
+        self._count_present(-1)
+        self.next_user()
+
+    def _count_present(self, change: int) -> None:
+        self.present_s += self._present * (self.env.now - self._present_since)
+        self._present_since = self.env.now
+        self._present += change
+
+    # --- nodes and workers
 
     def _balance(self) -> int:
-        """Least connections; ties in turn, as HAProxy's leastconn does."""
+        """The node for a new connection; ties in turn, as HAProxy's leastconn does. NOBODY if all are left out."""
         n = self.system.nodes
-        if n == 1:
-            return 0
         self._turn += 1
-        turn = ((i + self._turn) % n for i in range(n))
-        return min(turn, key=lambda i: self.workers[i].count + len(self.workers[i].queue))
+        open_nodes = [node for i in range(n) if not self.left_out[node := (i + self._turn) % n]]
+        if not open_nodes:
+            return NOBODY
+        if self.system.balancing is Balancing.ROUND_ROBIN:
+            return open_nodes[0]
+        return min(open_nodes, key=lambda node: self.pools[node].connections)
 
-    def _serve(self, row: int, cpu: SharedCpu) -> Process:
-        """What a worker does with a request: compute, ask the database, and so on, then commit."""
-        rounds = self.rounds[row]
-        python = self.app_cpu_s[row] / (rounds + 1)
-        sql = self.database_cpu_s[row] / rounds
-        pages = self.reads[row] / rounds
-        wakeups = self.statements[row] / rounds
+    def _through_worker(self, row: int, node: int) -> Process:
+        """Connect, wait in the accept queue, and be served by a worker; whether it was."""
+        is_cron = self.background[row % self.requests]
+        if not (yield from self._connect(row, node, is_cron)):
+            return False
+        pool = (self.cron if is_cron else self.pools)[node]
+        self.on_node[node].add(row)
+        place = pool.enter()
+        yield place
+        if self.is_lost[row]:
+            return False
+        worker, is_new = pool.start()
+        self.wait_of_attempt[row] = self.env.now - self.sent[row % self.requests]
+        if not is_cron:
+            self.held_since[row] = self.env.now
+            if self.life.limit_time_real_s < float("inf"):
+                limit = self.env.timeout(self.life.limit_time_real_s)
+                limit.callbacks.append(lambda _: self._kill(row, node, pool, worker, place))
+        served = True
+        with closing(self._hold(row, node, is_new)) as steps:
+            for event in steps:
+                if served := event is not None:
+                    yield event
+                if self.is_lost[row]:
+                    return False
+        self.on_node[node].remove(row)
+        self._stop_clock(row)
+        pool.leave(worker, place)
+        if not served:
+            self._drop(row)
+        return served
+
+    def _connect(self, row: int, node: int, is_cron: bool) -> Process:
+        """Find room in the node's accept queue; whether there was any."""
+        for reconnect in (*RECONNECT_AFTER_S, None):
+            if node == NOBODY or not self.is_up[node]:
+                break
+            # The kernel completes one connection more than the backlog (Linux: sk_acceptq_is_full).
+            if is_cron or self.pools[node].queued <= self.system.backlog:
+                return True
+            if reconnect is not None:
+                yield self.env.timeout(reconnect)
+                if self.waited_for[row % self.requests] != row:
+                    return False
+        self._drop(row)
+        return False
+
+    def _stop_clock(self, row: int) -> None:
+        if row in self.held_since:
+            self.worker_busy_s += self.env.now - self.held_since.pop(row)
+
+    def _kill(
+        self, row: int, node: int, pool: WorkerPool, worker: int, place: simpy.resources.resource.Request
+    ) -> None:
+        """The request has held its worker for limit_time_real: Odoo kills the worker."""
+        if row in self.held_since:
+            self.killed += 1
+            self.is_lost[row] = True
+            self.on_node[node].remove(row)
+            self._stop_clock(row)
+            pool.replace(worker, place)
+            self._drop(row)
+
+    def outage(self, outage: Outage) -> Process:
+        """A node stops, the balancer sees it, the node comes back with new workers."""
+        node, seen_after, back_after = outage.node, outage.seen_after_s, outage.back_after_s
+        yield self.env.timeout(outage.at_s)
+        self._stop(node)
+        if seen_after < back_after:
+            yield self.env.timeout(seen_after)
+            self.left_out[node] = True
+            back_after -= seen_after
+        yield self.env.timeout(back_after)
+        self.is_up[node], self.left_out[node] = True, False
+
+    def _stop(self, node: int) -> None:
+        """All that is under way on a node is lost; its clients see the connection break."""
+        self.is_up[node] = False
+        rows, self.on_node[node] = sorted(self.on_node[node]), set()
+        self.recycled += self.pools[node].recycled
+        self.pools[node], self.cron[node] = self._http_workers(all_new=True), self._cron_workers()
+        for row in rows:
+            self.lost += 1
+            self.is_lost[row] = True
+            self._stop_clock(row)
+            self._drop(row)
+
+    # --- what a worker does
+
+    def _hold(self, row: int, node: int, is_new: bool) -> Generator[simpy.Event | None]:
+        """All that a worker waits for while it has a request; None if the client did not send it in time.
+
+        An iterator, not a process: whoever runs it stops where the request is lost under way.
+        """
+        number, cpu = row % self.requests, self.node_cpus[node]
+        if not self.background[number] and (late := self.late_s[number]) > 0.0:
+            yield self.env.timeout(min(late, LATE_CLIENT_S))
+            if late > LATE_CLIENT_S:
+                yield None
+                return
+        python, sql = self._demand(number, cpu)
+        if is_new and self.life.first_extra_s > 0.0:
+            yield cpu.work(self.life.first_extra_s)
+        rounds = self.rounds[number]
+        if rounds:
+            yield from self._rounds(number, cpu, python, sql)
+        yield cpu.work(python)
+        if self.wal_bytes[number] > 0.0:
+            yield self.wal.commit(self.wal_bytes[number], self.flush_factor[number])
+
+    def _demand(self, number: int, cpu: SharedCpu) -> tuple[float, float]:
+        """Seconds of Python and of SQL in one round, as they cost on hosts so busy."""
+        rounds, idle = self.rounds[number], self.system.idle_cost
+        python, sql = self.app_cpu_s[number] / (rounds + 1), self.database_cpu_s[number] / max(rounds, 1)
+        if idle is not None:
+            slope = idle.slope * self.reach[number]
+            python *= idle.app_factor + slope * (1.0 - min(1.0, cpu.busyness(idle.window_s)))
+            sql *= idle.database_factor + slope * (1.0 - min(1.0, self.database_cpu.busyness(idle.window_s)))
+        return python, sql
+
+    def _rounds(self, number: int, cpu: SharedCpu, python: float, sql: float) -> Iterator[simpy.Event]:
+        """Python and SQL in turns."""
+        rounds = self.rounds[number]
+        pages = self.reads[number] / rounds
+        wakeups = self.statements[number] / rounds
         on_the_wire = wakeups * self.system.round_trip_s
         for _ in range(rounds):
             if (delay := cpu.dispatch(wakeups)) > 0.0:
@@ -248,19 +307,24 @@ class Deployment:
             yield cpu.work(python)
             if (delay := on_the_wire + self.database_cpu.dispatch(wakeups)) > 0.0:
                 yield self.env.timeout(delay)
-            yield from self._statement(sql, self.threads[row], pages)
-        yield cpu.work(python)
-        if self.wal_bytes[row] > 0.0:
-            yield self.wal.commit(self.wal_bytes[row], self.flush_factor[row])
+            helpers = min(self.threads[number] - 1, self.free_parallel)
+            self.free_parallel -= helpers
+            try:
+                yield self.database_cpu.work(sql, 1 + helpers)
+            finally:  # a statement whose worker is lost goes on to its end
+                self.free_parallel += helpers
+            if pages > 0.0:
+                yield self.volume.read(pages)
 
-    def _statement(self, seconds: float, threads: int, pages: float) -> Process:
-        """A statement in PostgreSQL: CPU on as many processes as it gets, then the pages that were not cached."""
-        helpers = min(threads - 1, self.free_parallel)
-        self.free_parallel -= helpers
-        yield self.database_cpu.work(seconds, 1 + helpers)
-        self.free_parallel += helpers
-        if pages > 0.0:
-            yield self.volume.read(pages)
+    def checkpoints(self, checkpoints: Checkpoints) -> Process:
+        """The checkpointer: writes in even steps, then the fsync, and again, as long as requests come."""
+        steps = max(1, int(checkpoints.every_s * checkpoints.spread / CHECKPOINT_STEP_S))
+        while self.to_end > 0:
+            for _ in range(steps):
+                yield self.env.timeout(CHECKPOINT_STEP_S)
+                self.volume.write(checkpoints.writes / steps)
+            self.volume.sync(checkpoints.sync_s)
+            yield self.env.timeout(max(0.0, checkpoints.every_s - steps * CHECKPOINT_STEP_S))
 
 
 def simulate_open(system: System, requests: Requests, until_s: float) -> Trace:
@@ -271,7 +335,7 @@ def simulate_open(system: System, requests: Requests, until_s: float) -> Trace:
     def arrivals() -> Process:
         for row, at in enumerate(requests.arrival_s.tolist()):
             yield env.timeout(max(0.0, at - env.now))
-            env.process(deployment.request(row))
+            deployment.send(row)
 
     env.process(arrivals())
     return _run(env, deployment, until_s)
@@ -281,36 +345,42 @@ def simulate_closed(system: System, requests: Requests, users: int, until_s: flo
     """Run ``users`` who think, send and wait for the answer, until ``until_s`` or, by default, the rows' end."""
     env = simpy.Environment()
     deployment = Deployment(env, system, requests)
-    rows = iter(range(len(requests)))
-    think = requests.think_s.tolist()
-
-    def user() -> Process:
-        for row in rows:
-            yield env.timeout(think[row])
-            yield from deployment.request(row)
-
+    deployment.next_rows = iter(range(len(requests)))
     for _ in range(users):
-        env.process(user())
+        deployment.next_user()
     return _run(env, deployment, until_s)
 
 
 def _run(env: simpy.Environment, deployment: Deployment, until_s: float) -> Trace:
+    for outage in deployment.system.outages:
+        env.process(deployment.outage(outage))
+    if deployment.system.checkpoints is not None:
+        env.process(deployment.checkpoints(deployment.system.checkpoints))
     env.run(until=None if until_s == float("inf") else until_s)
     for cpu in deployment.cpus:
         cpu.settle()
+    deployment._count_present(0)  # noqa: SLF001
+    ended, failed = np.array(deployment.ended), np.array(deployment.failed, dtype=bool)
     return Trace(
         sent_s=np.array(deployment.sent),
-        answered_s=np.array(deployment.answered),
+        answered_s=np.where(failed, np.nan, ended),
+        ended_s=ended,
         worker_wait_s=np.array(deployment.worker_wait),
-        failed=np.array(deployment.failed, dtype=bool),
+        failed=failed,
         worker_busy_s=deployment.worker_busy_s + sum(env.now - taken for taken in deployment.held_since.values()),
         cpu_busy_s=np.array([cpu.busy_s for cpu in deployment.cpus]),
         disk_reads=deployment.volume.reads,
+        disk_writes=deployment.volume.writes,
         wal_flushes=deployment.wal.flushes,
-        until_s=until_s if until_s < float("inf") else last_answer(np.array(deployment.answered)),
+        present_s=deployment.present_s,
+        timeouts=deployment.timeouts,
+        killed=deployment.killed,
+        recycled=deployment.recycled + sum(pool.recycled for pool in deployment.pools),
+        lost=deployment.lost,
+        until_s=until_s if until_s < float("inf") else last_end(ended),
     )
 
 
-def last_answer(answered_s: FloatArray) -> float:
-    """When the last answer came: the end of a run that lasts until nothing is left to do; 0 if none came."""
-    return float(np.nanmax(answered_s, initial=0.0))
+def last_end(ended_s: FloatArray) -> float:
+    """When the last request ended: the end of a run that lasts until nothing is left to do; 0 if none came."""
+    return float(np.nanmax(ended_s, initial=0.0))

@@ -10,7 +10,8 @@ import pytest
 import simpy
 from classical import ENDLESS_BACKLOG, FREE_DISK, one_host, requests
 
-from dfr_sizing.simulation.reference import SharedCpu, simulate_closed, simulate_open
+from dfr_sizing.simulation.devices import SharedCpu
+from dfr_sizing.simulation.reference import simulate_closed, simulate_open
 from dfr_sizing.simulation.system import Cpu, Disk, System
 
 SLOW_DISK = Disk(iops=10.0, read_latency_s=0.02, flush_latency_s=1.0, write_bytes_per_s=1000.0)
