@@ -6,6 +6,7 @@ open_queues               ``erlang_c``, ``mmc``, ``mmc_wait_quantile``, ``mmc_re
 processor_sharing         ``ps_mean_number``, ``ps_slowdown``, ``mg1_ps_mean_response``,
                           ``mgc_ps_mean_response``: processors shared by all who want to run
 closed_networks           ``mva``, ``machine_repairman``, ``asymptotic_bounds``: a fixed number of users
+multiclass_networks       ``multiclass_mva``, ``schweitzer``, ``multiclass_bounds``: several classes of users
 ========================  =====================================================================================
 
 Seconds and requests a second throughout; every result is a long-run mean or probability in the steady state.
@@ -21,6 +22,13 @@ from dfr_sizing.analytic.closed_networks import (
     asymptotic_bounds,
     machine_repairman,
     mva,
+)
+from dfr_sizing.analytic.multiclass_networks import (
+    MulticlassBounds,
+    MulticlassResult,
+    multiclass_bounds,
+    multiclass_mva,
+    schweitzer,
 )
 from dfr_sizing.analytic.open_queues import (
     MmckResult,
@@ -44,6 +52,8 @@ __all__ = [
     "ClosedResult",
     "MmcResult",
     "MmckResult",
+    "MulticlassBounds",
+    "MulticlassResult",
     "asymptotic_bounds",
     "erlang_c",
     "machine_repairman",
@@ -53,8 +63,11 @@ __all__ = [
     "mmc_response_quantile",
     "mmc_wait_quantile",
     "mmck",
+    "multiclass_bounds",
+    "multiclass_mva",
     "mva",
     "ps_mean_number",
     "ps_slowdown",
+    "schweitzer",
     "utilisation",
 ]
