@@ -41,10 +41,11 @@ def group_service(
         raise ValueError(f"probabilities add up to {sum(probabilities)}, but must to 1")
     pairs = list(zip(durations_s, probabilities, strict=True))
     mean = sum(p * d for d, p in pairs)
-    if mean == 0.0 or arrival_rate == 0.0:
+    if mean == 0.0:
         return GroupServiceResult(0.0, 1.0, mean)
     second = sum(p * d * d for d, p in pairs)
     nobody_comes = sum(p * math.exp(-arrival_rate * d) for d, p in pairs)
     # Both spans times rate x q, so that q may be as small as it likes
-    busy = arrival_rate * mean / (arrival_rate * mean + nobody_comes)
-    return GroupServiceResult(busy, arrival_rate * mean / busy, mean + busy * second / (2.0 * mean))
+    mean_group = arrival_rate * mean + nobody_comes
+    busy = arrival_rate * mean / mean_group
+    return GroupServiceResult(busy, mean_group, mean + busy * second / (2.0 * mean))

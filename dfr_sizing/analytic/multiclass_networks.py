@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln
 
 from dfr_sizing.analytic import checks
 from dfr_sizing.analytic.stations import Servers, capacities, check_servers, full_capacity, log_weights
@@ -227,7 +226,7 @@ def _thinking(delays_s: FloatArray, users: FloatArray) -> FloatArray:
     for c, delay in enumerate(delays_s):
         n = np.arange(log_weight.shape[c])
         nobody = np.where(n == 0, 0.0, -np.inf)
-        of_class = n * math.log(delay) - gammaln(n + 1.0) if delay > 0.0 else nobody
+        of_class = n * math.log(delay) + log_weights(math.inf, len(n) - 1) if delay > 0.0 else nobody
         log_weight = log_weight + of_class.reshape([-1 if other == c else 1 for other in range(len(users))])
     return log_weight
 

@@ -56,13 +56,16 @@ def compare(
     """A simulated hour beside the closed form of ``system`` under ``streams``.
 
     The mean over all requests weighs each class by ``rates``, requests a second. Its half-width is the sum of the
-    classes' by weight: they share hosts, so that theirs may err the same way.
+    classes' by weight: they share hosts, so that theirs may err the same way. A class too rare for its interval to have
+    two ends is left out on both sides, or it would allow any difference.
     """
     form, slack = closed_form(system, streams), rule("crosscheck.allowed_difference")
     known = {
         name: found.mean
         for name, found in result.outcome.classes.items()
-        if name in form.parts and rates.get(name, 0.0) > 0.0 and math.isfinite(found.mean.value)
+        if name in form.parts
+        and rates.get(name, 0.0) > 0.0
+        and all(map(math.isfinite, (found.mean.low, found.mean.value, found.mean.high)))
     }
     total = sum(rates[name] for name in known)
     weights = {name: rates[name] / total for name in known}

@@ -212,6 +212,17 @@ def test_the_mean_weighs_classes_by_the_rates_asked_for() -> None:
     assert sum(check.mean.parts_s.values()) == pytest.approx(check.mean.formula_s)
 
 
+def test_a_class_without_an_upper_bound_does_not_allow_any_difference() -> None:
+    streams = [stream(30.0), stream(0.3, name="record_read")]
+    wrong = altered(simulated(deployment(), streams), "list_view", 1.3)
+    rare = wrong.outcome.classes["record_read"]
+    unbounded = replace(rare, mean=replace(rare.mean, high=float("inf")))
+    outcome = replace(wrong.outcome, classes={**wrong.outcome.classes, "record_read": unbounded})
+    check = checked(deployment(), streams, replace(wrong, outcome=outcome))
+    assert check.exceeding is check.mean
+    assert [found.name for found in check.classes] == ["list_view"]
+
+
 def test_nothing_simulated_is_nothing_to_warn_of() -> None:
     streams = [stream(30.0)]
     result = simulated(deployment(), streams, 2000)
