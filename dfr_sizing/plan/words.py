@@ -68,8 +68,8 @@ def verdict(check: TargetCheck) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """A short time; a mean that a formula finds without limit is said to be so."""
-    return "no limit" if seconds == math.inf else quantity(1e3 * seconds, "ms")
+    """A short time, to the microsecond; a mean that a formula finds without limit is said to be so."""
+    return "no limit" if seconds == math.inf else quantity(round(1e3 * seconds, 3), "ms")
 
 
 def crosscheck(check: CrossCheck | None) -> str:
