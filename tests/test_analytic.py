@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from classical import fifo_waits
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -132,6 +133,74 @@ def test_mmck_with_many_places_is_mmc(rho: float, servers: int) -> None:
     assert many.mean_wait_s == pytest.approx(analytic.mmc(rho * servers, 1.0, servers).mean_wait_s, abs=1e-12)
 
 
+@given(load=st.floats(0.1, 30.0), squared_cv=st.floats(0.0, 30.0), servers=counts)
+def test_mgc_wait_is_exact_where_it_is_known_to_be(load: float, squared_cv: float, servers: int) -> None:
+    rate = load / 0.4
+    exponential = analytic.mgc_mean_wait(rate, 0.4, 1.0, servers)
+    assert exponential == pytest.approx(analytic.mmc(rate, 2.5, servers).mean_wait_s)
+    if load / 31.0 < 1.0:  # Pollaczek and Khinchine
+        single = analytic.mgc_mean_wait(rate / 31.0, 0.4, squared_cv, 1)
+        assert single == pytest.approx(rate / 31.0 * 0.4**2 * (1.0 + squared_cv) / 2.0 / (1.0 - load / 31.0))
+
+
+@pytest.mark.parametrize(("servers", "rate"), [(2, 1.7), (6, 4.8)])
+def test_mgc_wait_of_constant_service_is_near_a_run_of_it(servers: int, rate: float) -> None:
+    arrivals = np.cumsum(np.random.default_rng(3).exponential(1.0 / rate, 300_000))
+    waits = fifo_waits(arrivals, np.ones(len(arrivals)), servers)
+    assert analytic.mgc_mean_wait(rate, 1.0, 0.0, servers) == pytest.approx(float(waits.mean()), rel=0.1)
+
+
+@given(load=st.floats(0.01, 0.97), cores=st.integers(1, 30))
+def test_average_over_the_jobs_present(load: float, cores: int) -> None:
+    cpu = Cpu(cores)
+    rate = load * cores
+    number = analytic.ps_average(rate, 1.0, cpu.capacity, lambda n: n, full_at=cores)
+    assert number == pytest.approx(analytic.ps_mean_number(rate, 1.0, cpu.capacity, full_at=cores))
+    busy = analytic.ps_average(rate, 1.0, cpu.capacity, cpu.capacity, full_at=cores)
+    assert busy == pytest.approx(rate)  # utilisation law
+    must_share = analytic.ps_average(rate, 1.0, cpu.capacity, lambda n: float(n >= cores), full_at=cores)
+    assert must_share == pytest.approx(analytic.erlang_c(cores, rate))
+
+
+def test_average_of_a_full_and_of_an_idle_host() -> None:
+    assert analytic.ps_average(2.0, 1.0, Cpu(2).capacity, lambda n: n) == math.inf
+    assert analytic.ps_average(0.0, 1.0, Cpu(2).capacity, lambda n: n + 7.0, full_at=2) == 7.0
+
+
+def test_group_service_by_hand() -> None:
+    # two arrivals a second, 1 s each time: none comes with probability exp(-2), so busy 2 / (2 + exp(-2))
+    found = analytic.group_service(2.0, [1.0], [1.0])
+    busy = 2.0 / (2.0 + math.exp(-2.0))
+    assert found.busy == pytest.approx(busy)
+    assert found.mean_response_s == pytest.approx(1.0 + busy / 2.0)
+    assert found.mean_group == pytest.approx(2.0 / busy)
+
+
+def test_group_service_against_a_run_of_it() -> None:
+    rng = np.random.default_rng(5)
+    n, rate = 200_000, 3.0
+    arrivals = np.cumsum(rng.exponential(1.0 / rate, n))
+    durations = iter(np.where(rng.random(n) < 0.7, 0.1, 0.9).tolist())
+    free, first, responses = 0.0, 0, []
+    while first < n:
+        start = max(free, float(arrivals[first]))
+        last = int(np.searchsorted(arrivals, start, side="right"))
+        free = start + next(durations)
+        responses.append(free - arrivals[first:last])
+        first = last
+    found = analytic.group_service(rate, [0.1, 0.9], [0.7, 0.3])
+    assert float(np.concatenate(responses).mean()) == pytest.approx(found.mean_response_s, rel=0.01)
+    assert n / len(responses) == pytest.approx(found.mean_group, rel=0.01)
+
+
+@given(rate=st.floats(0.0, 1e4), seconds=st.lists(st.floats(1e-4, 2.0), min_size=1, max_size=5))
+def test_group_service_takes_between_one_and_two_services(rate: float, seconds: list[float]) -> None:
+    found = analytic.group_service(rate, seconds, [1.0 / len(seconds)] * len(seconds))
+    mean, second = sum(seconds) / len(seconds), sum(s * s for s in seconds) / len(seconds)
+    assert mean * (1.0 - 1e-9) <= found.mean_response_s <= (mean + second / (2.0 * mean)) * (1.0 + 1e-9)
+    assert 0.0 <= found.busy <= 1.0
+
+
 @given(rho=loads, cores=st.integers(1, 200))
 def test_shared_cores_hold_as_many_as_mmc(rho: float, cores: int) -> None:
     shared = analytic.mgc_ps_mean_response(rho * cores / 0.2, 0.2, cores)
@@ -239,6 +308,33 @@ def test_mva_obeys_the_laws_of_closed_networks(
     assert max(result.station_utilisation) <= 1.0 + 1e-9
 
 
+@given(demand=st.floats(0.01, 5.0), users=st.integers(1, 60), think_s=st.floats(0.0, 30.0), servers=st.integers(1, 20))
+def test_a_capacity_that_depends_on_the_number_includes_servers(
+    demand: float, users: int, think_s: float, servers: int
+) -> None:
+    by_count = analytic.mva([demand, 0.3], users, think_s, [servers, 1])
+    by_capacity = analytic.mva([demand, 0.3], users, think_s, [Cpu(servers).capacity, 1])
+    assert by_capacity.throughput == pytest.approx(by_count.throughput)
+    assert by_capacity.station_number == pytest.approx(by_count.station_number)
+    # a host twice as fast is half the demand; one with as many servers as users is thinking
+    twice = analytic.mva([2.0 * demand, 0.3], users, think_s, [Cpu(servers, speed=2.0).capacity, 1])
+    assert twice.throughput == pytest.approx(by_count.throughput)
+    delay = analytic.mva([demand, 0.3], users, think_s, [math.inf, 1])
+    assert delay.throughput == pytest.approx(analytic.mva([0.3], users, think_s + demand).throughput)
+
+
+def test_two_threads_of_a_core_by_hand() -> None:
+    # three users who never think on one core of two threads, gain 1.5: never fewer than three there
+    cpu = Cpu(1, threads_per_core=2, smt_gain=1.5)
+    result = analytic.mva([1.0], 3, 0.0, [cpu.capacity])
+    assert result.throughput == pytest.approx(1.5)
+    assert result.station_utilisation == pytest.approx((1.0,))
+    # one of them thinks for 1 s on average: weights of 0 to 3 there 1/6, 1/2, 1/(2 x 1.5), 1/(1.5 x 1.5)
+    result = analytic.mva([1.0], 3, 1.0, [cpu.capacity])
+    weights = [1 / 6, 1 / 2, 1 / 1.5, 1 / 1.5**2]
+    assert result.station_number[0] == pytest.approx((weights[1] + 2 * weights[2] + 3 * weights[3]) / sum(weights))
+
+
 def test_mva_passes_over_stations_without_demand() -> None:
     assert analytic.mva([1.0, 0.0], 5, 3.0).throughput == pytest.approx(analytic.mva([1.0], 5, 3.0).throughput)
     assert analytic.mva([0.0], 5, 3.0).throughput == pytest.approx(5 / 3)
@@ -269,6 +365,10 @@ def test_asymptotic_bounds_of_denning_and_buzen_by_hand() -> None:
         (lambda: analytic.mva([0.0], 5), r"the sum of demands_s and think_s is 0\.0"),
         (lambda: analytic.asymptotic_bounds([1.0], 5, math.nan), "think_s is nan"),
         (lambda: analytic.utilisation(1.0, 1.0, 0.0), r"capacity is 0\.0"),
+        (lambda: analytic.mva([1.0], 5, servers=[lambda n: 3.0 - n]), r"servers\[0\] reaches -2\.0"),
+        (lambda: analytic.mgc_mean_wait(1.0, 1.0, -0.5, 2), r"squared_cv is -0\.5"),
+        (lambda: analytic.group_service(1.0, [1.0], [0.5]), r"probabilities add up to 0\.5, but must to 1"),
+        (lambda: analytic.group_service(1.0, [-1.0], [1.0]), r"durations_s\[0\] is -1\.0"),
     ],
 )
 def test_bad_input_is_refused_with_its_value_and_range(call: Callable[[], object], message: str) -> None:

@@ -2,10 +2,12 @@
 
 ========================  =====================================================================================
 open_queues               ``erlang_c``, ``mmc``, ``mmc_wait_quantile``, ``mmc_response_quantile``, ``mmck``,
-                          ``utilisation``: workers that serve one request each, in order of arrival
-processor_sharing         ``ps_mean_number``, ``ps_slowdown``, ``mg1_ps_mean_response``,
+                          ``mgc_mean_wait``, ``utilisation``: workers that serve one request each, in order of arrival
+group_service             ``group_service``: a server that takes everybody who waits at once
+processor_sharing         ``ps_mean_number``, ``ps_average``, ``ps_slowdown``, ``mg1_ps_mean_response``,
                           ``mgc_ps_mean_response``: processors shared by all who want to run
 closed_networks           ``mva``, ``machine_repairman``, ``asymptotic_bounds``: a fixed number of users
+multiclass_networks       ``multiclass_mva``, ``schweitzer``, ``multiclass_bounds``: several classes of users
 ========================  =====================================================================================
 
 Seconds and requests a second throughout; every result is a long-run mean or probability in the steady state.
@@ -22,10 +24,19 @@ from dfr_sizing.analytic.closed_networks import (
     machine_repairman,
     mva,
 )
+from dfr_sizing.analytic.group_service import GroupServiceResult, group_service
+from dfr_sizing.analytic.multiclass_networks import (
+    MulticlassBounds,
+    MulticlassResult,
+    multiclass_bounds,
+    multiclass_mva,
+    schweitzer,
+)
 from dfr_sizing.analytic.open_queues import (
     MmckResult,
     MmcResult,
     erlang_c,
+    mgc_mean_wait,
     mmc,
     mmc_response_quantile,
     mmc_wait_quantile,
@@ -35,6 +46,7 @@ from dfr_sizing.analytic.open_queues import (
 from dfr_sizing.analytic.processor_sharing import (
     mg1_ps_mean_response,
     mgc_ps_mean_response,
+    ps_average,
     ps_mean_number,
     ps_slowdown,
 )
@@ -42,19 +54,28 @@ from dfr_sizing.analytic.processor_sharing import (
 __all__ = [
     "AsymptoticBounds",
     "ClosedResult",
+    "GroupServiceResult",
     "MmcResult",
     "MmckResult",
+    "MulticlassBounds",
+    "MulticlassResult",
     "asymptotic_bounds",
     "erlang_c",
+    "group_service",
     "machine_repairman",
     "mg1_ps_mean_response",
+    "mgc_mean_wait",
     "mgc_ps_mean_response",
     "mmc",
     "mmc_response_quantile",
     "mmc_wait_quantile",
     "mmck",
+    "multiclass_bounds",
+    "multiclass_mva",
     "mva",
+    "ps_average",
     "ps_mean_number",
     "ps_slowdown",
+    "schweitzer",
     "utilisation",
 ]

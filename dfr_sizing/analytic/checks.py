@@ -17,7 +17,7 @@ def above_zero(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value}, but must be a finite number > 0")
 
 
-def whole(name: str, value: int, least: int) -> None:
+def whole(name: str, value: float, least: int) -> None:
     """Refuse anything but a whole number of at least ``least``."""
     if not (value >= least and float(value).is_integer()):
         raise ValueError(f"{name} is {value}, but must be a whole number >= {least}")

@@ -2,10 +2,10 @@
 
 Exact for networks of product form: stations of processor sharing with any demand, or first come first served with
 exponential demand, and any thinking time (Baskett, Chandy, Muntz, Palacios, Open, Closed, and Mixed Networks of
-Queues, Journal of the ACM 22(2), 1975).
+Queues, Journal of the ACM 22(2), 1975). Several classes of users: ``multiclass_networks``.
 
-Left out: several classes of users, a worker held while the database works (simultaneous possession), group commit,
-parallel scans. These are what the simulation is for.
+Left out: a worker held while the database works (simultaneous possession), group commit, parallel scans. These are
+what the simulation is for.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dfr_sizing.analytic import checks
+from dfr_sizing.analytic.stations import Servers, capacities, check_servers, full_capacity, log_weights
 from dfr_sizing.simulation.system import FloatArray
 
 
@@ -40,9 +41,12 @@ class AsymptoticBounds:
 
 
 def mva(
-    demands_s: Sequence[float], users: int, think_s: float = 0.0, servers: Sequence[int] | None = None
+    demands_s: Sequence[float], users: int, think_s: float = 0.0, servers: Sequence[Servers] | None = None
 ) -> ClosedResult:
     """Exact means of a closed network: station i takes ``demands_s[i]`` a request, from ``servers[i]`` servers (1).
+
+    ``servers[i]`` may be a capacity that depends on how many are there, such as ``Cpu.capacity`` of a host of several
+    cores and threads; utilisation is then work done over the most it can do.
 
     The answers of exact mean value analysis (Reiser & Lavenberg, Mean-Value Analysis of Closed Multichain Queuing
     Networks, Journal of the ACM 27(2), 1980), but computed from normalising constants (Buzen, Computational Algorithms
@@ -53,8 +57,7 @@ def mva(
     """
     servers = _checked(demands_s, users, think_s, servers)
     stations = [_station(demand, count, users) for demand, count in zip(demands_s, servers, strict=True)]
-    # a station where nobody waits is one with a server for each user
-    thinking = _station(think_s, users, users)
+    thinking = _station(think_s, math.inf, users)
     without = _all_but_one([thinking, *stations])
     log_total = _convolve(thinking, without[0])
     throughput = float(np.exp(log_total[users - 1] - log_total[users]))
@@ -63,7 +66,9 @@ def mva(
         probability = np.exp(station + others[::-1] - log_total[users])
         numbers.append(float(probability @ np.arange(users + 1)))
     responses = tuple(number / throughput for number in numbers)
-    busy = tuple(throughput * demand / count for demand, count in zip(demands_s, servers, strict=True))
+    busy = tuple(
+        throughput * demand / full_capacity(count, users) for demand, count in zip(demands_s, servers, strict=True)
+    )
     return ClosedResult(throughput, sum(responses), responses, tuple(numbers), busy)
 
 
@@ -76,16 +81,18 @@ def machine_repairman(users: int, think_s: float, service_s: float, servers: int
 
 
 def asymptotic_bounds(
-    demands_s: Sequence[float], users: int, think_s: float = 0.0, servers: Sequence[int] | None = None
+    demands_s: Sequence[float], users: int, think_s: float = 0.0, servers: Sequence[Servers] | None = None
 ) -> AsymptoticBounds:
     """Throughput <= min(users / (sum of demands + think), 1 / largest demand), and response >= what follows from it.
 
     Denning & Buzen 1978 (ACM Computing Surveys 10(3)). A station of several servers counts with demand /
-    servers in the second bound. Needs no distribution, only that users do not wait for one another elsewhere.
+    servers in the second bound. Needs no distribution, only that users do not wait for one another elsewhere, and that
+    nobody is served faster in company than alone.
     """
     servers = _checked(demands_s, users, think_s, servers)
-    total = sum(demands_s)
-    bottleneck = max(demand / count for demand, count in zip(demands_s, servers, strict=True))
+    stations = list(zip(demands_s, servers, strict=True))
+    total = sum(demand / float(capacities(count, 1)[0]) for demand, count in stations)
+    bottleneck = max(demand / full_capacity(count, users) for demand, count in stations)
     alone = users / (total + think_s)
     return AsymptoticBounds(
         max_throughput=min(alone, 1.0 / bottleneck) if bottleneck > 0.0 else alone,
@@ -93,9 +100,11 @@ def asymptotic_bounds(
     )
 
 
-def _checked(demands_s: Sequence[float], users: int, think_s: float, servers: Sequence[int] | None) -> Sequence[int]:
+def _checked(
+    demands_s: Sequence[float], users: int, think_s: float, servers: Sequence[Servers] | None
+) -> Sequence[Servers]:
     """The servers of each station, once everything is found in range."""
-    counts = [1] * len(demands_s) if servers is None else servers
+    counts: Sequence[Servers] = [1] * len(demands_s) if servers is None else servers
     if len(counts) != len(demands_s):
         raise ValueError(f"servers has {len(counts)} entries, but must have one a station: {len(demands_s)}")
     checks.whole("the number of demands_s", len(counts), least=1)
@@ -103,17 +112,16 @@ def _checked(demands_s: Sequence[float], users: int, think_s: float, servers: Se
     checks.at_least_zero("think_s", think_s)
     for i, (demand, count) in enumerate(zip(demands_s, counts, strict=True)):
         checks.at_least_zero(f"demands_s[{i}]", demand)
-        checks.whole(f"servers[{i}]", count, least=1)
+        check_servers(f"servers[{i}]", count, users)
     checks.above_zero("the sum of demands_s and think_s", sum(demands_s) + think_s)
     return counts
 
 
-def _station(demand_s: float, servers: int, users: int) -> FloatArray:
-    """Log of demand^n / (product over k <= n of min(k, servers)), for n = 0 to users."""
+def _station(demand_s: float, servers: Servers, users: int) -> FloatArray:
+    """Log of demand^n / (product over k <= n of capacity(k)), for n = 0 to users."""
     if demand_s == 0.0:
         return _nobody(users)
-    steps = math.log(demand_s) - np.log(np.minimum(np.arange(1, users + 1), servers))
-    return np.concatenate(([0.0], np.cumsum(steps)))
+    return log_weights(servers, users) + np.arange(users + 1) * math.log(demand_s)
 
 
 def _nobody(users: int) -> FloatArray:

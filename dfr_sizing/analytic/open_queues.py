@@ -124,6 +124,18 @@ def mmc_response_quantile(arrival_rate: float, service_rate: float, servers: int
     return float(brentq(excess, 0.0, high, xtol=1e-15 * high, rtol=1e-12))
 
 
+def mgc_mean_wait(arrival_rate: float, mean_service_s: float, squared_cv: float, servers: int) -> float:
+    """Mean wait of M/G/c in order of arrival, by approximation: that of M/M/c x (1 + ``squared_cv``) / 2.
+
+    Allen, Probability, Statistics, and Queueing Theory, 2nd ed. (1990), section 5.3: the Allen-Cunneen formula for
+    Poisson arrivals; also Lee & Longton 1959. Exact for one server (Pollaczek, Khinchine) and for exponential service.
+    ``squared_cv`` is the variance of the service time over the square of its mean. ``inf`` at or above full load.
+    """
+    checks.at_least_zero("squared_cv", squared_cv)
+    checks.above_zero("mean_service_s", mean_service_s)
+    return mmc(arrival_rate, 1.0 / mean_service_s, servers).mean_wait_s * (1.0 + squared_cv) / 2.0
+
+
 def mmck(arrival_rate: float, service_rate: float, servers: int, places: int) -> MmckResult:
     """M/M/c/K: M/M/c with ``places`` (K, those in service included); who finds all taken is turned away for good.
 

@@ -17,6 +17,10 @@ from collections.abc import Callable
 import numpy as np
 
 from dfr_sizing.analytic import checks
+from dfr_sizing.simulation.system import FloatArray
+
+NEGLIGIBLE = math.log(1e-15)
+"""Log of a weight below which a float's sum does not see it."""
 
 
 def ps_mean_number(
@@ -28,23 +32,33 @@ def ps_mean_number(
     ``capacity`` is taken as constant from ``full_at`` jobs on, and the sum beyond closed as a geometric series; ``inf``
     where that last capacity does not exceed the load. ``Cpu.capacity`` of the simulation fits as it is.
     """
-    load = _load(arrival_rate, mean_service_s)
-    checks.whole("full_at", full_at, least=1)
-    capacities = np.array([capacity(n) for n in range(1, full_at + 1)], dtype=np.float64)
-    if not np.all(capacities > 0.0):
-        raise ValueError(f"capacity reaches {capacities.min()}, but must be > 0 for every number of jobs")
-    if load == 0.0:
-        return 0.0
-    ratio = load / float(capacities[-1])
+    weight, ratio = _weights(arrival_rate, mean_service_s, capacity, full_at)
     if ratio >= 1.0:
         return math.inf
-    log_weight = np.concatenate(([0.0], np.cumsum(math.log(load) - np.log(capacities))))
-    weight = np.exp(log_weight - log_weight.max())
-    number = np.arange(full_at + 1)
     # beyond the last weight w: w r + w r^2 + ..., with jobs full_at + 1, full_at + 2, ...
     tail = float(weight[-1]) * ratio / (1.0 - ratio)
     jobs_in_tail = tail * (full_at + 1.0 / (1.0 - ratio))
-    return (float(weight @ number) + jobs_in_tail) / (float(weight.sum()) + tail)
+    return (float(weight @ np.arange(full_at + 1)) + jobs_in_tail) / (float(weight.sum()) + tail)
+
+
+def ps_average(
+    arrival_rate: float,
+    mean_service_s: float,
+    capacity: Callable[[int], float],
+    of: Callable[[int], float],
+    full_at: int = 4096,
+) -> float:
+    """Mean of a function ``of`` the jobs present, which is also what a job that arrives finds on average (PASTA).
+
+    Parameters as in ``ps_mean_number``; the tail is summed until what is left weighs less than 1e-15. ``inf`` at or
+    above full load. ``of`` may grow no faster than a power of the number.
+    """
+    weight, ratio = _weights(arrival_rate, mean_service_s, capacity, full_at)
+    if ratio >= 1.0:
+        return math.inf
+    more = math.ceil(NEGLIGIBLE / math.log(ratio)) if ratio > 0.0 else 0
+    weight = np.concatenate((weight, weight[-1] * ratio ** np.arange(1, more + 1)))
+    return float(weight @ np.array([of(n) for n in range(len(weight))])) / float(weight.sum())
 
 
 def ps_slowdown(
@@ -78,6 +92,21 @@ def mgc_ps_mean_response(arrival_rate: float, mean_service_s: float, cores: floa
     checks.above_zero("cores", cores)
     slowdown = ps_slowdown(arrival_rate, mean_service_s, lambda n: min(n, cores), full_at=math.ceil(cores))
     return mean_service_s * slowdown
+
+
+def _weights(
+    arrival_rate: float, mean_service_s: float, capacity: Callable[[int], float], full_at: int
+) -> tuple[FloatArray, float]:
+    """Weights of 0 to ``full_at`` jobs, the largest 1, and the ratio of each weight beyond to the one before."""
+    load = _load(arrival_rate, mean_service_s)
+    checks.whole("full_at", full_at, least=1)
+    capacities = np.array([capacity(n) for n in range(1, full_at + 1)], dtype=np.float64)
+    if not np.all(capacities > 0.0):
+        raise ValueError(f"capacity reaches {capacities.min()}, but must be > 0 for every number of jobs")
+    if load == 0.0:
+        return np.concatenate(([1.0], np.zeros(full_at))), 0.0
+    log_weight = np.concatenate(([0.0], np.cumsum(math.log(load) - np.log(capacities))))
+    return np.exp(log_weight - log_weight.max()), load / float(capacities[-1])
 
 
 def _load(arrival_rate: float, mean_service_s: float) -> float:

@@ -19,6 +19,8 @@ from dfr_sizing.interval import Interval
 from dfr_sizing.plan.latency import break_point
 from dfr_sizing.plan.money import Money
 from dfr_sizing.recommend.types import (
+    Compared,
+    CrossCheck,
     Infeasible,
     Plan,
     Recommendation,
@@ -61,6 +63,7 @@ def recommendation_json(r: Recommendation) -> Json:
             "assumptions": [line.as_json() for line in r.assumptions],
             "sensitivities": [_swing(swing) for swing in by_size(r.sensitivities)],
             "situations": [_situation(result) for result in best.situations],
+            "crosscheck": None if r.crosscheck is None else _crosscheck(r.crosscheck),
             "day": [
                 {
                     "hour": hour.hour,
@@ -322,6 +325,30 @@ def _class(found: ClassOutcome) -> Json:
         "p50": _estimate(found.p50),
         "p95": _estimate(found.p95),
         "p99": _estimate(found.p99),
+    }
+
+
+def _crosscheck(check: CrossCheck) -> Json:
+    """An hour simulated and by closed form: the mean of all requests, then each class."""
+    return {
+        "situation": check.situation,
+        "hour": check.hour,
+        "nodes_down": check.nodes_down,
+        **_compared(check.mean),
+        "agrees": check.exceeding is None,
+        "reason": check.reason,
+        "furthest_class": None if check.furthest is None else check.furthest.name,
+        "classes": {found.name: _compared(found) for found in check.classes},
+    }
+
+
+def _compared(found: Compared) -> Json:
+    return {
+        "simulated_s": _estimate(found.simulated),
+        "formula_s": found.formula_s,
+        "difference": found.difference,
+        "allowed": found.allowed,
+        "parts_s": found.parts_s,
     }
 
 

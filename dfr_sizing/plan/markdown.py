@@ -78,6 +78,7 @@ def _template() -> Template:
         "share": words.share,
         "signed": words.signed_share,
         "minutes": words.minutes,
+        "ms": words.milliseconds,
         "year": words.year,
         "assumed": words.assumed_value,
         "title_of": class_title,
@@ -87,6 +88,7 @@ def _template() -> Template:
         "spread": words.spread,
         "verdict": words.verdict,
         "model_error": words.model_error,
+        "crosscheck": words.crosscheck,
     }
     return environment.get_template("plan.md.j2")
 

@@ -17,6 +17,7 @@ from dfr_sizing.plan.as_json import by_size
 from dfr_sizing.plan.latency import break_point, class_title
 from dfr_sizing.plan.money import Money
 from dfr_sizing.plan.words import (
+    crosscheck,
     minutes,
     model_error,
     number,
@@ -166,6 +167,7 @@ def _facts(r: Recommendation, money: Money) -> list[RenderableType]:
         _fact("Cost", f"{money.text(plan.bill.monthly_usd)} a month ({tiers}), {five}{rate}"),
         _fact("Bottleneck", _bottleneck(plan.bottleneck)),
         _fact("Fails at", _fails_at(r)),
+        _fact("Closed form", crosscheck(r.crosscheck)),
         _fact(
             "Rule of thumb",
             f"Odoo's: {thumb.workers:,} workers, {thumb.vcpus:,} vCPU, {number(thumb.memory_gib)} GiB "

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from dfr_sizing.interval import Interval
-from dfr_sizing.recommend.types import TargetCheck
+from dfr_sizing.recommend.types import CrossCheck, TargetCheck
 
 NO_DATA = "no data"
 _COUNTED = 100.0
@@ -65,6 +65,23 @@ def verdict(check: TargetCheck) -> str:
     if not math.isfinite(check.predicted):
         return NO_DATA
     return "pass" if check.passed else "FAIL"
+
+
+def milliseconds(seconds: float) -> str:
+    """A short time, to the microsecond; a mean that a formula finds without limit is said to be so."""
+    return "no limit" if seconds == math.inf else quantity(round(1e3 * seconds, 3), "ms")
+
+
+def crosscheck(check: CrossCheck | None) -> str:
+    """The simulated mean of an hour beside its closed form, in a sentence."""
+    if check is None:
+        return NO_DATA
+    mean = check.mean
+    if not math.isfinite(mean.simulated.value):
+        return f"{check.situation} peak hour: {NO_DATA}"
+    difference = f" ({signed_share(mean.difference)})" if math.isfinite(mean.difference) else ""
+    both = f"mean {milliseconds(mean.simulated.value)} simulated, {milliseconds(mean.formula_s)} by formula"
+    return f"{check.situation} peak hour: {both}{difference}"
 
 
 def assumed_value(value: float | str | Interval) -> str:

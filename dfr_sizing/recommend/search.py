@@ -26,6 +26,7 @@ from dfr_sizing.recommend.candidates import (
     ways_allowed,
     ways_that_recover,
 )
+from dfr_sizing.recommend.crosscheck import cross_check, crosscheck_warnings
 from dfr_sizing.recommend.design import design_for
 from dfr_sizing.recommend.evaluate import (
     Effort,
@@ -259,13 +260,15 @@ def recommend(
     split = replace(iops_needed(topology.database, design), bought=topology.iops)
     home = next(found for found in options if found.place == topology.place)
     result = _assembled(search, recommended, alternatives, options, split)
+    checked = cross_check(recommended, design, effort.situation, seed)
     tell("done", 1.0)
     return replace(
         result,
         day=day,
         growth_curve=curve,
         sensitivities=sensitivities(scenario, model, catalogue, home.place, chosen.way),
-        warnings=warnings(recommended, model),
+        warnings=(*crosscheck_warnings(checked), *warnings(recommended, model)),
+        crosscheck=checked,
     )
 
 

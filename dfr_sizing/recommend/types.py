@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from dfr_sizing.ledger import Assumption
 from dfr_sizing.recovery import Availability, Headline, RecoveryEstimate, Strategy
 from dfr_sizing.scenario import Scenario
 from dfr_sizing.simulation.outcome import Outcome
+from dfr_sizing.simulation.statistics import Estimate
 from dfr_sizing.topology import Topology
 
 
@@ -164,6 +166,60 @@ class PlaceCost:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """A mean latency in seconds, simulated with its interval and by closed form, ``parts_s`` being what makes it up.
+
+    ``slack`` is the difference that is allowed beyond the simulation's own half-width, as a share of the simulated.
+    """
+
+    name: str
+    simulated: Estimate
+    formula_s: float
+    parts_s: Mapping[str, float]
+    slack: float
+
+    @property
+    def difference(self) -> float:
+        """The formula's answer over the simulated one, less 1; NaN where nothing was simulated."""
+        return self.formula_s / self.simulated.value - 1.0 if self.simulated.value else math.nan
+
+    @property
+    def allowed(self) -> float:
+        """The largest difference that is not worth a warning."""
+        return self.slack + self.simulated.half_width
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether they differ by more than that."""
+        return abs(self.difference) > self.allowed
+
+
+@dataclass(frozen=True, slots=True)
+class CrossCheck:
+    """The busiest hour of a named day, simulated beside its closed form: the mean of all requests, and each class.
+
+    ``reason`` says what the closed form leaves out that accounts for a difference; empty where there is none.
+    """
+
+    situation: Situation
+    hour: int
+    nodes_down: int
+    mean: Compared
+    classes: tuple[Compared, ...]
+    reason: str
+
+    @property
+    def furthest(self) -> Compared | None:
+        """The class that differs most, its interval allowed for; None where no class was simulated."""
+        return max(self.classes, key=lambda found: abs(found.difference) - found.allowed, default=None)
+
+    @property
+    def exceeding(self) -> Compared | None:
+        """What to warn of: the mean where it differs by more than is allowed, or else a class that does."""
+        return next((found for found in (self.mean, self.furthest) if found is not None and found.exceeded), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """The answer, with its reasons."""
 
@@ -186,6 +242,7 @@ class Recommendation:
     model: str
     model_error: Mapping[str, float]
     simulated_requests: int
+    crosscheck: CrossCheck | None = None  # None: the named day was not simulated
 
 
 class Infeasible(Exception):  # noqa: N818  (an answer, not an error)

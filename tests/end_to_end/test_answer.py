@@ -82,6 +82,15 @@ def test_simulated_mean_of_pages_is_near_the_closed_form_lower_bound() -> None:
     assert all(0.0 <= share <= 1.0 for share in worst.outcome.utilisation.values())
 
 
+def test_steady_peak_hour_is_simulated_as_the_closed_form_says() -> None:
+    check = answer(2e6).crosscheck
+    assert check is not None
+    assert abs(check.mean.difference) < 0.05
+    assert check.exceeding is None
+    assert {found.name for found in check.classes} > {"list_view", "external_lookup", "record_write"}
+    assert not any("by formula" in warning for warning in answer(2e6).warnings)
+
+
 def test_json_has_the_documented_keys_and_no_nan() -> None:
     text = dump(recommendation_json(answer(5e4)))
     read: dict[str, Any] = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} in JSON"))

@@ -16,7 +16,7 @@ import pytest
 from dfr_sizing.plan.as_json import Json, dump, infeasible_json, recommendation_json, schema
 from dfr_sizing.recommend.types import Infeasible, Recommendation
 
-MAPS = ("tiers", "utilisation", "classes", "p95_s", "error")
+MAPS = ("tiers", "utilisation", "classes", "p95_s", "parts_s", "error")
 """Keys whose own keys are names, written ``*`` in schema.md."""
 LEAVES = {"scenario", "application", "database", "place", "cost", "targets"}
 
@@ -110,6 +110,18 @@ def test_biggest_swing_comes_first_and_one_without_bound_before_it(answer: Recom
     assert found["sensitivities"][0]["swing_usd"] is None
     sizes = [row["swing_usd"] for row in found["sensitivities"][1:]]
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_crosscheck_says_how_far_the_closed_form_is(answer: Recommendation) -> None:
+    assert answer.crosscheck is not None
+    found = recommendation_json(answer)["crosscheck"]
+    assert found["difference"] == pytest.approx(0.090 / 0.093 - 1.0, rel=1e-5)
+    assert found["agrees"] is True
+    assert set(found["classes"]) == {each.name for each in answer.crosscheck.classes}
+    endless = replace(answer.crosscheck, mean=replace(answer.crosscheck.mean, formula_s=float("inf")))
+    found = recommendation_json(replace(answer, crosscheck=endless))["crosscheck"]
+    assert (found["formula_s"], found["difference"], found["agrees"]) == (None, None, False)
+    assert recommendation_json(replace(answer, crosscheck=None))["crosscheck"] is None
 
 
 def test_break_point_is_the_first_farmers_that_miss_a_target(answer: Recommendation) -> None:

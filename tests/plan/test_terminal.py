@@ -75,6 +75,14 @@ def test_says_what_an_architect_asks(answer: Recommendation) -> None:
     assert "p95 11 %" in shown
 
 
+def test_closed_form_stands_beside_the_simulation(answer: Recommendation) -> None:
+    line = next(line for line in printed(answer, 100).splitlines() if line.startswith("Closed form"))
+    assert line.split(maxsplit=2)[2] == "steady peak hour: mean 93 ms simulated, 90 ms by formula (-3 %)"
+    assert answer.crosscheck is not None
+    endless = replace(answer.crosscheck, mean=replace(answer.crosscheck.mean, formula_s=float("inf")))
+    assert "simulated, no limit by formula\n" in printed(replace(answer, crosscheck=endless), 200)
+
+
 def test_the_currency_is_the_one_asked_for(in_paanga: Recommendation) -> None:
     shown = " ".join(printed(in_paanga, 100).split())
     monthly = in_paanga.recommended.bill.monthly_usd

@@ -12,7 +12,7 @@ import pytest
 
 from dfr_sizing.errors import InputError
 from dfr_sizing.ledger import Assumption, Label
-from dfr_sizing.plan import markdown, pictures, words
+from dfr_sizing.plan import latency, markdown, pictures, words
 from dfr_sizing.plan.as_json import dump, recommendation_json
 from dfr_sizing.plan.write import check_out, write_plan
 from dfr_sizing.recommend.types import Recommendation
@@ -73,6 +73,14 @@ def test_bill_rejections_conditions_and_failures_are_in_the_plan(answer: Recomme
         assert f"| {told.failure} |" in text
     for sentence in (*answer.conditions, *answer.warnings):
         assert f"- {sentence}" in text
+
+
+def test_closed_form_is_in_the_plan_by_class(answer: Recommendation, text: str) -> None:
+    assert answer.crosscheck is not None
+    assert "steady peak hour: mean 93 ms simulated, 90 ms by formula (-3 %)" in text
+    for found in answer.crosscheck.classes:
+        cells = [words.milliseconds(found.simulated.value), words.milliseconds(found.formula_s), "-3 %"]
+        assert f"| {latency.class_title(found.name)} | {' | '.join(cells)} | " in text
 
 
 def test_sections_are_the_fifteen_points(text: str) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from scipy import stats
 
+from dfr_sizing import analytic
 from dfr_sizing.simulation.system import Cpu, Disk, FloatArray, Requests, System, Trace
 
 CONFIDENCE = 0.999
@@ -19,6 +21,11 @@ WARM_UP = 0.2
 FREE_DISK = Disk(iops=1e12, read_latency_s=0.0, flush_latency_s=0.0, write_bytes_per_s=1e15)
 ENDLESS_BACKLOG = 10**9
 
+SHARED = 1000
+"""So many workers that nobody ever waits for one: only processors are shared."""
+
+OpenEngine = Callable[[System, Requests, float], Trace]
+ClosedEngine = Callable[[System, Requests, int, float], Trace]
 Sampler = Callable[[np.random.Generator, int], FloatArray]
 
 
@@ -88,7 +95,7 @@ def poisson_arrivals(rng: np.random.Generator, rate: float, n: int) -> FloatArra
     return np.cumsum(rng.exponential(1.0 / rate, n))
 
 
-def drained(system: System, stream: Requests, simulate: Callable[[System, Requests, float], Trace]) -> Trace:
+def drained(system: System, stream: Requests, simulate: OpenEngine) -> Trace:
     """The trace of a run that goes on until every request has been answered."""
     trace = simulate(system, stream, float(stream.arrival_s[-1]) + 1e5)
     assert np.isfinite(trace.answered_s).all()
@@ -144,3 +151,103 @@ def interval(values: list[float], controls: list[tuple[float, ...]], means: tupl
     variance = residual * float(np.linalg.pinv(design.T @ design)[0, 0])
     quantile = stats.t.ppf((1.0 + CONFIDENCE) / 2.0, freedom)
     return Interval(float(coefficients[0]), float(quantile * np.sqrt(variance)))
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Replications of one open queue: responses and demands of each run, and the controls of the interval."""
+
+    responses: list[FloatArray]
+    demands: list[FloatArray]
+    controls: list[tuple[float, ...]]
+    control_means: tuple[float, ...]
+
+    def mean_response(self) -> Interval:
+        return self.interval([float(r.mean()) for r in self.responses])
+
+    def interval(self, values: list[float]) -> Interval:
+        return interval(values, self.controls, self.control_means)
+
+
+def open_runs(
+    simulate: OpenEngine,
+    system: System,
+    load: float,
+    distribution: str,
+    requests_a_run: int,
+    sql_share: float = 0.0,
+    rounds: int = 1,
+) -> Runs:
+    """Replicate ``system`` under Poisson arrivals of requests of 1 s that fill ``load`` of its first host.
+
+    Each asks its second host, the database, for ``sql_share`` times its demand on the first. A run has
+    ``requests_a_run`` requests, times what its distribution needs.
+    """
+    demand = DEMANDS[distribution]
+    capacity = np.array([cpu.full_capacity for cpu in system.cpus])
+    # Pollaczek and Khinchine, for the single server of the whole capacity that is the control
+    single_server = load * (1.0 + demand.squared_cv) / (2.0 * capacity[0] * (1.0 - load))
+    runs = Runs([], [], [], (single_server, 1.0))
+    n = round(requests_a_run * demand.runs)
+    for seed in range(REPLICATIONS):
+        rng = np.random.default_rng([seed, round(load * 100)])
+        arrivals, app = poisson_arrivals(rng, load * capacity[0], n), demand.sample(rng, n)
+        stream = requests(
+            n, arrival_s=arrivals, app_cpu_s=app, database_cpu_s=sql_share * app, rounds=np.full(n, float(rounds))
+        )
+        trace = drained(system, stream, simulate)
+        assert_laws(trace, capacity, np.array([app.sum(), sql_share * app.sum()]))
+        runs.responses.append(warm(trace.answered_s - trace.sent_s))
+        runs.demands.append(warm(app))
+        runs.controls.append((single_server_wait(arrivals, app / capacity[0]), float(warm(app).mean())))
+    return runs
+
+
+def assert_laws(trace: Trace, capacity: FloatArray, demands: FloatArray) -> None:
+    """The utilisation law of each host and Little's law of the workers, to rounding, for a run that is drained."""
+    assert trace.cpu_busy_s * capacity == pytest.approx(demands, rel=1e-9)
+    held = trace.answered_s - trace.sent_s - trace.worker_wait_s
+    assert trace.worker_busy_s == pytest.approx(held.sum(), rel=1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedRuns:
+    """Intervals of throughput and response over replications of closed users."""
+
+    throughput: Interval
+    response: Interval
+
+
+def closed_runs(
+    simulate: ClosedEngine,
+    system: System,
+    users: int,
+    think_s: float,
+    expected: analytic.ClosedResult,
+    sql_s: float,
+    answers: int = 1200,
+) -> ClosedRuns:
+    """Replicate ``users`` with exponential thinking, demand of 1 s on the first host and ``sql_s`` on the second.
+
+    A run lasts until about ``answers`` requests are answered.
+    """
+    until = answers / expected.throughput
+    n = 2 * users + round(1.25 * answers)
+    throughputs: list[float] = []
+    responses: list[float] = []
+    controls: list[tuple[float, ...]] = []
+    for seed in range(REPLICATIONS):
+        rng = np.random.default_rng([seed, users])
+        think, app = rng.exponential(think_s, n), rng.exponential(1.0, n)
+        stream = requests(n, think_s=think, app_cpu_s=app, database_cpu_s=sql_s * rng.exponential(1.0, n))
+        trace = simulate(system, stream, users, until)
+        assert np.isnan(trace.sent_s[-1]), "the rows ran out before the run's end"
+        counted = trace.answered_s > WARM_UP * until
+        response = trace.answered_s[counted] - trace.sent_s[counted]
+        throughputs.append(float(counted.sum()) / ((1.0 - WARM_UP) * until))
+        responses.append(float(response.mean()))
+        controls.append((float(think[counted].mean()), float(app[counted].mean())))
+        # Little's law: a user is either thinking or waiting
+        assert throughputs[-1] * (responses[-1] + think[counted].mean()) == pytest.approx(users, rel=0.05)
+    means = (think_s, 1.0)
+    return ClosedRuns(interval(throughputs, controls, means), interval(responses, controls, means))
