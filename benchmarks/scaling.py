@@ -24,6 +24,7 @@ import psutil
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from race import machine
 
 from dfr_sizing.plan import pictures
@@ -178,6 +179,9 @@ def draw(runs: Sequence[Run]) -> Figure:
         _series(below, runs, "peak_tree_mib", pictures.GREEN, "^", "memory, all processes")
         _series(below, runs, "peak_rss_mib", pictures.RED, "D", "memory, largest process")
         below.set(yscale="log", xlabel="farmers (hollow: the answer is that no deployment will do)", ylabel="MiB")
+        for axis in (above.yaxis, below.xaxis, below.yaxis):
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        below.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         handles = [*above.get_legend_handles_labels()[0], *below.get_legend_handles_labels()[0]]
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
         return figure
