@@ -45,7 +45,7 @@ _LEGEND_FONT = 9
 
 
 @contextmanager
-def _house_style() -> Iterator[None]:
+def house_style() -> Iterator[None]:
     """The look that matplotlib ships with, whatever the user's own settings are, with our few changes."""
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -82,7 +82,7 @@ def _legend_below(figure: Figure, axes: Axes, columns: int) -> None:
 
 def latency_growth(r: Recommendation) -> Figure:
     """p95 of the slowest class of each target against farmers, beside the target."""
-    with _house_style():
+    with house_style():
         figure = _figure(5.0)
         axes = figure.add_subplot()
         points = sorted(r.growth_curve, key=lambda point: point.farmers)
@@ -128,7 +128,7 @@ def _lines_by_target(axes: Axes, r: Recommendation, x: Sequence[float], p95_s: S
 
 def day_profile(r: Recommendation) -> Figure:
     """Requests a second and p95 through the hours of the campaign's worst day."""
-    with _house_style():
+    with house_style():
         figure = _figure(6.2)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.5))
         hours = sorted(r.day, key=lambda hour: hour.hour)
@@ -145,7 +145,7 @@ def day_profile(r: Recommendation) -> Figure:
 
 def utilisation(r: Recommendation) -> Figure:
     """How full each resource is in each named day's busiest hour."""
-    with _house_style():
+    with house_style():
         results = r.recommended.situations
         resources = list(dict.fromkeys(name for result in results for name in result.outcome.utilisation))
         figure = _figure(1.8 + 0.75 * max(1, len(results)))
@@ -180,7 +180,7 @@ def cost_by_item(r: Recommendation) -> Figure:
         row = by_item.setdefault(item.name.removeprefix(f"{item.tier}: "), {})
         row[item.tier] = row.get(item.tier, 0.0) + money.amount(item.five_year_usd)
     names = sorted(by_item, key=lambda name: (-sum(by_item[name].values()), name))
-    with _house_style():
+    with house_style():
         figure = _figure(1.8 + 0.33 * max(1, len(names)))
         axes = figure.add_subplot()
         start = [0.0] * len(names)
@@ -214,7 +214,7 @@ def storage_by_table(r: Recommendation) -> Figure:
     series = {name: [gib.get((name, at), 0.0) for at in years] for name in shown}
     if len(names) > len(shown):
         series["other tables"] = [sum(gib.get((name, at), 0.0) for name in names[len(shown) :]) for at in years]
-    with _house_style():
+    with house_style():
         figure = _figure(5.0)
         axes = figure.add_subplot()
         bottom = [0.0] * len(years)
@@ -239,7 +239,7 @@ def sensitivity(r: Recommendation) -> Figure:
     finite = [cost for pair in costs for cost in pair if math.isfinite(cost)] + [base]
     # Where nothing can be bought at all the bar runs to the right edge, and says so.
     edge = base + 1.15 * max(max(finite) - base, base - min(finite), 0.01 * base)
-    with _house_style():
+    with house_style():
         figure = _figure(1.9 + 0.5 * max(1, len(swings)))
         axes = figure.add_subplot()
         for end, (colour, name) in enumerate(((SKY, "input at its low end"), (RED, "input at its high end"))):
@@ -313,7 +313,7 @@ def save_pictures(r: Recommendation, folder: Path) -> list[Path]:
     for name in drawn(r):
         path = folder / f"{name}.png"
         figure = PICTURES[name][1](r)
-        with _house_style():
+        with house_style():
             figure.savefig(path, dpi=DPI, metadata={"Software": None})
         paths.append(path)
     return paths
