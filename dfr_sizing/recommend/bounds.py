@@ -90,21 +90,15 @@ def _nodes_for_cpu(instance: InstanceType, design: Design, load: HourLoad, most:
     """Fewest nodes whose mean CPU utilisation stays under ``most``."""
     contention = design.model.contention
     one = host_cpu(instance, design.model).full_capacity
-    asked = load.app_cpu
-    reached = sum(rate * load.costs[name].app_cpu_s * load.reach(name) for name, rate in load.rates.items())
     # At utilisation `most`, demand is multiplied by the busy factor and what is left of the idle surcharge.
-    multiplied = asked * contention.app_busy_factor + reached * contention.idle_slope * (1.0 - most)
+    multiplied = load.app_cpu * contention.app_busy_factor + load.app_cpu_reached * contention.idle_slope * (1.0 - most)
     return max(1, math.ceil(multiplied / (one * most)))
 
 
 def _nodes_for_workers(instance: InstanceType, load: HourLoad, workers: int, design: Design) -> int:
     """Fewest nodes whose workers are not all held by Python alone (Little's law; SQL and waits come on top)."""
     speed = host_cpu(instance, design.model).speed
-    classes = request_classes()
-    held = sum(
-        rate * load.costs[name].app_cpu_s / speed for name, rate in load.rates.items() if not classes[name].background
-    )
-    return max(1, math.ceil(held / workers))
+    return max(1, math.ceil(load.http_app_cpu / speed / workers))
 
 
 def database_options(catalogue: Catalogue, place: Place, design: Design, excuses: Excuses) -> list[DatabaseOption]:
@@ -135,10 +129,8 @@ def _database_utilisation(instance: InstanceType, design: Design) -> float:
     found = []
     for peak in design.peaks.values():
         load = peak.load
-        asked = load.database_cpu
-        reached = sum(rate * load.costs[name].database_cpu_s * load.reach(name) for name, rate in load.rates.items())
-        reach = reached / asked if asked else 1.0
-        found.append(contention.settled(contention.database_busy_factor, asked / capacity, reach))
+        reach = load.database_cpu_reached / load.database_cpu if load.database_cpu else 1.0
+        found.append(contention.settled(contention.database_busy_factor, load.database_cpu / capacity, reach))
     return max(found)
 
 
