@@ -87,11 +87,11 @@ def hour_load(demand: Demand, hour: int, model: Model, switches: Mapping[str, bo
     return _at_hour(demand, hour, _costs(demand, model, switches))
 
 
-def busiest_hour(demand: Demand, model: Model, switches: Mapping[str, bool]) -> int:
-    """The hour with the most CPU time asked for."""
+def busiest_load(demand: Demand, model: Model, switches: Mapping[str, bool]) -> tuple[int, HourLoad]:
+    """The hour with the most CPU time asked for, and its load."""
     costs = _costs(demand, model, switches)
     loads = [_at_hour(demand, hour, costs) for hour in range(HOURS)]
-    return max(range(HOURS), key=lambda hour: loads[hour].app_cpu + loads[hour].database_cpu)
+    return max(enumerate(loads), key=lambda each: each[1].app_cpu + each[1].database_cpu)
 
 
 def _costs(demand: Demand, model: Model, switches: Mapping[str, bool]) -> dict[str, RequestCost]:

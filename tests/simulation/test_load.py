@@ -12,7 +12,7 @@ from dfr_sizing.demand import ClassRate, Demand, Situation, demand
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import Contention, Model, RequestCost, load_model
 from dfr_sizing.scenario import Registry, Scenario
-from dfr_sizing.simulation.load import HourLoad, busiest_hour, hour_load, streams, utilisations
+from dfr_sizing.simulation.load import HourLoad, busiest_load, hour_load, streams, utilisations
 from dfr_sizing.simulation.system import Cpu, Disk, System
 
 SWITCHES = {"dedup_index": True, "name_index": True}
@@ -132,7 +132,7 @@ def test_an_hour_has_the_rates_and_the_costs_of_its_demand(model: Model) -> None
     assert hour_load(asked, 9, model, SWITCHES).app_cpu == pytest.approx(5 * model.operations["list"].app_cpu_s)
     assert hour_load(asked, 3, model, SWITCHES).rates == {}
     assert hour_load(asked, 3, model, SWITCHES).app_cpu == 0.0
-    assert busiest_hour(asked, model, SWITCHES) == 9
+    assert busiest_load(asked, model, SWITCHES) == (9, hour_load(asked, 9, model, SWITCHES))
     assert utilisations(hour_load(asked, 3, model, SWITCHES), deployment(1, Cpu(1), Cpu(1)), model) == (0.0, 0.0)
 
 
@@ -142,4 +142,4 @@ def test_busiest_hour_is_the_one_with_most_cpu(model: Model, situation: Situatio
     work = [
         load.app_cpu + load.database_cpu for load in (hour_load(asked, hour, model, SWITCHES) for hour in range(24))
     ]
-    assert work[busiest_hour(asked, model, SWITCHES)] == max(work)
+    assert work[busiest_load(asked, model, SWITCHES)[0]] == max(work)
