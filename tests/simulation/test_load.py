@@ -63,6 +63,15 @@ def test_an_hour_asks_for_rate_times_cost() -> None:
     assert (LOAD.pages_per_s, LOAD.pages_written_per_s) == (170.0, 20.0)
 
 
+def test_sums_of_an_hour_are_taken_once_and_by_hand() -> None:
+    assert LOAD.http_app_cpu == pytest.approx(0.9)  # neither class is a background job
+    assert LOAD.app_cpu_reached == pytest.approx(0.6 + 0.3 * 0.1)  # a tenth of the report's
+    assert LOAD.database_cpu_reached == pytest.approx(0.3 + 0.45 * 0.1)
+    background = replace(LOAD, rates={"notification": 2.0}, costs={"notification": SHORT})
+    assert background.http_app_cpu == 0.0
+    assert background.app_cpu == pytest.approx(2 * SHORT.app_cpu_s)
+
+
 def test_utilisation_without_contention_is_work_over_capacity(model: Model) -> None:
     system = deployment(2, Cpu(2, speed=1.5), Cpu(1, threads_per_core=2, smt_gain=1.25))
     app, database = utilisations(LOAD, system, with_contention(model, 1.0, 1.0, 0.0))
