@@ -2,14 +2,19 @@
 
 Storage grows through the five years; machines are those of year 5 from the first day. Every item carries its basis in
 words, so that a bill can be checked by hand. US dollars; a currency is applied by the reader of the bill.
+
+A bill has three parts: the application nodes, the database, and what is paid in any case. So the search takes the
+``Amounts`` of each option of a part once, adds them up by ``total``, and has a ``bill`` written only for what it shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
+from itertools import chain
 
 from dfr_sizing.catalogue import (
     BACKUP_STORAGE,
@@ -32,6 +37,20 @@ from dfr_sizing.topology import Topology, Volume
 
 YEARS = 5
 MONTHS = 12 * YEARS
+
+NODES, NODE_DISKS = "application nodes", "application disks"
+DATABASE, DATABASE_STORAGE, DATABASE_IOPS, DATABASE_THROUGHPUT = (
+    "database",
+    "database storage",
+    "database IOPS",
+    "database throughput",
+)
+BALANCER, FILESTORE, BACKUPS, SENT = "load balancer", "filestore", "backups", "egress"
+"""Items of production; the other tiers copy some of them, by name."""
+
+IN_HOURS = frozenset({NODES, DATABASE})
+"""What staging switches off outside working hours, where that saves anything."""
+ON_STAGING = IN_HOURS | {NODE_DISKS, DATABASE_STORAGE, DATABASE_IOPS, DATABASE_THROUGHPUT}
 
 
 class Tier(StrEnum):
@@ -103,6 +122,95 @@ class Terms:
     staging_hours_share: float
 
 
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Five-year US dollars of a part of a bill, item by item, for each tier; development is in no part."""
+
+    production: tuple[float, ...]
+    recovery: tuple[float, ...]
+    staging: tuple[float, ...]
+
+
+def total(parts: Sequence[Amounts], development: Iterable[float]) -> float:
+    """What the bill of these parts adds up to.
+
+    Added in the order of the bill's items, so that both agree to the last bit: options of one price, which are common,
+    keep their order however they are costed.
+    """
+    production = chain.from_iterable(part.production for part in parts)
+    recovery = chain.from_iterable(part.recovery for part in parts)
+    staging = chain.from_iterable(part.staging for part in parts)
+    return sum(chain(production, recovery, staging, development))
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What the recovery site and staging copy of the first site: a share of its cost for each item, by name."""
+
+    shape: StandbyShape
+    terms: Terms
+    own: bool
+
+    @cached_property
+    def recovery(self) -> Mapping[str, float]:
+        """The second site: shares of the first one's items, at the first site's prices."""
+        shape = self.shape
+        storage = 1.0 if shape.dr_storage else 0.0
+        nodes = shape.dr_application_share
+        if self.own and shape.dr_storage:
+            nodes = max(nodes, rule("cost.own_pilot_application_share"))
+        return {
+            NODES: nodes,
+            NODE_DISKS: nodes,
+            DATABASE: shape.dr_database_share,
+            DATABASE_STORAGE: storage,
+            DATABASE_IOPS: storage,
+            DATABASE_THROUGHPUT: storage,
+            FILESTORE: storage,
+            BACKUPS: 1.0 if shape.offsite_backup else 0.0,
+        }
+
+    @cached_property
+    def staging(self) -> Mapping[str, float]:
+        """A site to test on; own machines cost the same switched off."""
+        in_hours = self.terms.staging_hours_share if self.in_hours else 1.0
+        return {name: self.terms.staging_share * (in_hours if name in IN_HOURS else 1.0) for name in ON_STAGING}
+
+    @property
+    def in_hours(self) -> bool:
+        """Whether staging is cheaper for being switched off."""
+        return not self.own and self.terms.staging_hours_share < 1.0
+
+    def amounts(self, items: Iterable[CostItem], production: int = 1) -> Amounts:
+        """Five years of a part's items, of which the first site has ``production`` copies."""
+        recovery, staging = self.recovery, self.staging
+        costs = [(item.name, item.monthly_usd) for item in items]
+        return Amounts(
+            tuple(MONTHS * (production * usd) for _, usd in costs),
+            tuple(MONTHS * (recovery.get(name, 0.0) * usd) for name, usd in costs),
+            tuple(MONTHS * (staging.get(name, 0.0) * usd) for name, usd in costs),
+        )
+
+    def items(self, first_site: Iterable[CostItem]) -> list[CostItem]:
+        """The copies as lines of the bill."""
+        kept = list(first_site)
+        off_site = {BACKUPS: "off site"}
+        found = [
+            _copied(item, Tier.RECOVERY, self.recovery.get(item.name, 0.0), off_site.get(item.name, "second site"))
+            for item in kept
+        ]
+        for item in kept:
+            why = "switched on in working hours" if self.in_hours and item.name in IN_HOURS else "kept all the time"
+            found.append(_copied(item, Tier.STAGING, self.staging.get(item.name, 0.0), why))
+        return [item for item in found if item.monthly_usd > 0]
+
+
+def _copied(item: CostItem, tier: Tier, share: float, why: str) -> CostItem:
+    """The same item for another tier, at a share of its cost."""
+    basis = f"{share:.0%} of: {item.basis} ({why})"
+    return CostItem(tier, f"{tier}: {item.name}", share * item.monthly_usd, basis, item.price)
+
+
 class Pricer:
     """Prices of one place, turned into items."""
 
@@ -113,16 +221,20 @@ class Pricer:
         self.volumes = volumes
         self.hours = rule("cost.hours_per_month")
 
+    def copies(self, shape: StandbyShape) -> Copies:
+        """What is copied of the first site here."""
+        return Copies(shape, self.terms, self.place.provider not in CLOUDS)
+
     def application(self, instance: InstanceType, nodes: int, price: Price) -> list[CostItem]:
         """Application nodes with their disks."""
         gib = rule("cost.application_disk_gib")
         disk, disk_price = self.catalogue.disks_at(self.place, Role.APPLICATION)[0]
         billed = billed_gib(disk, gib)
         return [
-            self._hours("application nodes", f"{nodes} x {instance.name}", nodes, price),
+            self._hours(NODES, f"{nodes} x {instance.name}", nodes, price),
             CostItem(
                 Tier.PRODUCTION,
-                "application disks",
+                NODE_DISKS,
                 nodes * billed * disk_price.usd,
                 f"{nodes} x {billed:g} GiB {disk.name} x {disk_price.usd:.4g} USD/GiB-month",
                 disk_price,
@@ -132,19 +244,23 @@ class Pricer:
     def database(self, instance: InstanceType, volume: Volume, copies: int, price: Price) -> list[CostItem]:
         """The database with its storage, ``copies`` of it (2 with a standby)."""
         disk = volume.disk
-        items = [self._hours("database", f"{copies} x {instance.name}", copies, price)]
+        items = [self._hours(DATABASE, f"{copies} x {instance.name}", copies, price)]
         per_gib = self.catalogue.price(self.place, disk.name, "gib-month")
         sizes = [billed_gib(disk, max(gib, volume.least_gib)) for gib in self.volumes.storage_gib]
         billed = [copies * gib for gib in sizes]
-        items.append(self._yearly("database storage", billed, per_gib, f"{copies} x {disk.name}"))
-        for unit, bought, included in (("iops-month", volume.iops, 0), ("mb_per_s-month", volume.mb_per_s, 1)):
-            extra = [copies * max(0.0, bought - disk_limits(disk, gib)[included]) for gib in sizes]
+        items.append(self._yearly(DATABASE_STORAGE, billed, per_gib, f"{copies} x {disk.name}"))
+        included = [disk_limits(disk, gib) for gib in sizes]
+        for name, unit, bought, given in (
+            (DATABASE_IOPS, "iops-month", volume.iops, [iops for iops, _ in included]),
+            (DATABASE_THROUGHPUT, "mb_per_s-month", volume.mb_per_s, [mb_per_s for _, mb_per_s in included]),
+        ):
+            extra = [copies * max(0.0, bought - free) for free in given]
             if max(extra) > 0 and self.catalogue.has_price(self.place, disk.name, unit):
-                name = "database IOPS" if included == 0 else "database throughput"
                 items.append(self._yearly(name, extra, self.catalogue.price(self.place, disk.name, unit), disk.name))
         return items
 
-    def rest(self) -> list[CostItem]:
+    @cached_property
+    def rest(self) -> tuple[CostItem, ...]:
         """What every deployment of a place pays alike: load balancer, files, backups, egress."""
         balancer = self.catalogue.price(self.place, LOAD_BALANCER, "month")
         files = self.catalogue.price(self.place, OBJECT_STORAGE, "gib-month")
@@ -154,23 +270,35 @@ class Pricer:
         kept = [
             copies * gib + files_gib for gib, files_gib in zip(volumes.database_gib, volumes.filestore_gib, strict=True)
         ]
-        return [
-            CostItem(Tier.PRODUCTION, "load balancer", balancer.usd, f"1 x {balancer.usd:.4g} USD/month", balancer),
-            self._yearly("filestore", volumes.filestore_gib, files, "object storage"),
-            self._yearly("backups", kept, backups, f"{copies:g} copies of the database, one of the files"),
+        return (
+            CostItem(Tier.PRODUCTION, BALANCER, balancer.usd, f"1 x {balancer.usd:.4g} USD/month", balancer),
+            self._yearly(FILESTORE, volumes.filestore_gib, files, "object storage"),
+            self._yearly(BACKUPS, kept, backups, f"{copies:g} copies of the database, one of the files"),
             self._yearly(
-                "egress", volumes.egress_gb_month, self.catalogue.price(self.place, EGRESS, "gb"), "sent to clients"
+                SENT, volumes.egress_gb_month, self.catalogue.price(self.place, EGRESS, "gb"), "sent to clients"
             ),
-        ]
+        )
+
+    @cached_property
+    def development(self) -> tuple[CostItem, ...]:
+        """One small application node and one small database, always on."""
+        count = rule("cost.development_nodes")
+        found = []
+        for what, role in (("application", Role.APPLICATION), ("database", Role.DATABASE)):
+            instance, price = self.smallest(role)
+            basis = f"{count:g} x {instance.name} x {price.usd:.4g} USD/h x {self.hours:g} h"
+            cost = count * price.usd * self.hours
+            found.append(CostItem(Tier.DEVELOPMENT, f"development: {what}", cost, basis, price))
+        return tuple(found)
 
     def smallest(self, role: Role) -> tuple[InstanceType, Price]:
         """The cheapest size of a role that has 2 vCPUs and 4 GiB or more: for development."""
         fits = (pair for pair in self.catalogue.instances_at(self.place, role, Term.ON_DEMAND))
         return next((item, price) for item, price in fits if item.memory_gib >= 4 and item.vcpus >= 2)
 
-    def _hours(self, name: str, what: str, count: float, price: Price, tier: Tier = Tier.PRODUCTION) -> CostItem:
+    def _hours(self, name: str, what: str, count: float, price: Price) -> CostItem:
         basis = f"{what} x {price.usd:.4g} USD/h x {self.hours:g} h ({price.term})"
-        return CostItem(tier, name, count * price.usd * self.hours, basis, price)
+        return CostItem(Tier.PRODUCTION, name, count * price.usd * self.hours, basis, price)
 
     def _yearly(self, name: str, amounts: Iterable[float], price: Price, what: str) -> CostItem:
         """An item whose amount differs from year to year: the average month of the five."""
@@ -181,66 +309,10 @@ class Pricer:
         return CostItem(Tier.PRODUCTION, name, sum(amounts) / len(amounts) * price.usd, basis, price)
 
 
-def retier(items: Iterable[CostItem], tier: Tier, share: float, why: str) -> list[CostItem]:
-    """The same items for another tier, at a share of their cost."""
-    return [
-        CostItem(
-            tier, f"{tier}: {item.name}", share * item.monthly_usd, f"{share:.0%} of: {item.basis} ({why})", item.price
-        )
-        for item in items
-        if share * item.monthly_usd > 0
-    ]
-
-
 def bill(topology: Topology, pricer: Pricer, application: Price, database: Price, shape: StandbyShape) -> Bill:
     """The whole bill of a deployment: production, recovery site, staging, development."""
-    own = topology.place.provider not in CLOUDS
     nodes = pricer.application(topology.application, topology.nodes, application)
     one_database = pricer.database(topology.database, topology.volume, 1, database)
     databases = pricer.database(topology.database, topology.volume, 2, database) if topology.standby else one_database
-    rest = pricer.rest()
-    items = [*nodes, *databases, *rest]
-    items += _recovery_site(nodes, one_database, rest, shape, own)
-    hours = 1.0 if own else pricer.terms.staging_hours_share
-    share = pricer.terms.staging_share
-    for item in [*nodes, *one_database]:
-        in_hours = item.price.unit == "hour" and hours < 1.0
-        why = "switched on in working hours" if in_hours else "kept all the time"
-        items += retier([item], Tier.STAGING, share * (hours if in_hours else 1.0), why)
-    return Bill((*items, *_development(pricer)))
-
-
-def _recovery_site(
-    nodes: list[CostItem], database: list[CostItem], rest: list[CostItem], shape: StandbyShape, own: bool
-) -> list[CostItem]:
-    """The second site: shares of the first one's items, at the first site's prices."""
-    application_share = shape.dr_application_share
-    if own and shape.dr_storage:
-        application_share = max(application_share, rule("cost.own_pilot_application_share"))
-    by_name: Callable[[str], list[CostItem]] = lambda name: [item for item in rest if item.name == name]  # noqa: E731
-    items = retier(nodes, Tier.RECOVERY, application_share, "second site")
-    items += retier(database[:1], Tier.RECOVERY, shape.dr_database_share, "second site")
-    items += retier(database[1:], Tier.RECOVERY, 1.0 if shape.dr_storage else 0.0, "second site")
-    items += retier(by_name("filestore"), Tier.RECOVERY, 1.0 if shape.dr_storage else 0.0, "second site")
-    items += retier(by_name("backups"), Tier.RECOVERY, 1.0 if shape.offsite_backup else 0.0, "off site")
-    return items
-
-
-def _development(pricer: Pricer) -> list[CostItem]:
-    """One small application node and one small database, always on."""
-    count = rule("cost.development_nodes")
-    application, application_price = pricer.smallest(Role.APPLICATION)
-    database, database_price = pricer.smallest(Role.DATABASE)
-    return [
-        CostItem(
-            Tier.DEVELOPMENT,
-            f"development: {what}",
-            count * price.usd * pricer.hours,
-            f"{count:g} x {instance.name} x {price.usd:.4g} USD/h x {pricer.hours:g} h",
-            price,
-        )
-        for what, instance, price in (
-            ("application", application, application_price),
-            ("database", database, database_price),
-        )
-    ]
+    copies = pricer.copies(shape).items([*nodes, *one_database, *pricer.rest])
+    return Bill((*nodes, *databases, *pricer.rest, *copies, *pricer.development))

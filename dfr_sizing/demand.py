@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -201,6 +201,10 @@ def _merged(rates: list[ClassRate]) -> tuple[ClassRate, ...]:
 
 def tables(scenario: Scenario) -> tuple[TableSize, ...]:
     """Rows and live bytes of each table in the years 0 to 5."""
+    return tuple(size for year in range(6) for size in _tables_in_year(scenario, year))
+
+
+def _tables_in_year(scenario: Scenario, year: int) -> Iterator[TableSize]:
     registry = scenario.registry
     counts = {
         "members_per_household": registry.members_per_household.mid,
@@ -208,24 +212,20 @@ def tables(scenario: Scenario) -> tuple[TableSize, ...]:
         "fields_per_form": registry.fields_per_form.mid,
         "photos_per_farmer": scenario.campaign.photos_per_farmer.mid,
     }
-    sizes = []
-    for year in range(6):
-        farmers = farmers_in_year(scenario, year)
-        # One form comes with the registration; the others spread over the five years.
-        later = max(0.0, registry.forms_per_farmer_5y.mid - scenario.campaign.forms_per_registration.mid)
-        forms = farmers * (scenario.campaign.forms_per_registration.mid + later * year / 5.0)
-        threads = farmers * (3.0 + registry.plots_per_farmer.mid) + forms
-        base = {"farmer": farmers, "form": forms, "farmer and form": threads}
-        for name, row in _data("tables.toml").items():
-            factors = [counts[count] for count in row["per"]]
-            rows = base[row["by"]] * math.prod(factors)
-            sizes.append(TableSize(name, year, rows, rows * row["bytes"]))
-    return tuple(sizes)
+    farmers = farmers_in_year(scenario, year)
+    # One form comes with the registration; the others spread over the five years.
+    later = max(0.0, registry.forms_per_farmer_5y.mid - scenario.campaign.forms_per_registration.mid)
+    forms = farmers * (scenario.campaign.forms_per_registration.mid + later * year / 5.0)
+    threads = farmers * (3.0 + registry.plots_per_farmer.mid) + forms
+    base = {"farmer": farmers, "form": forms, "farmer and form": threads}
+    for name, row in _data("tables.toml").items():
+        rows = base[row["by"]] * math.prod(counts[count] for count in row["per"])
+        yield TableSize(name, year, rows, rows * row["bytes"])
 
 
 def database_bytes(scenario: Scenario, year: int) -> float:
     """Bytes of the database in a year, dead space included."""
-    return rule("postgresql.bloat") * sum(size.bytes for size in tables(scenario) if size.year == year)
+    return rule("postgresql.bloat") * sum(size.bytes for size in _tables_in_year(scenario, year))
 
 
 def filestore_bytes(scenario: Scenario, year: int) -> float:

@@ -52,6 +52,7 @@ def rules() -> dict[str, Driver]:
     return _read("rules.toml")
 
 
+@cache
 def rule(name: str) -> float:
     """The mid value of a sizing rule."""
     value = rules()[name].value

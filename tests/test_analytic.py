@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -374,3 +376,8 @@ def test_asymptotic_bounds_of_denning_and_buzen_by_hand() -> None:
 def test_bad_input_is_refused_with_its_value_and_range(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_closed_forms_do_without_the_libraries_that_take_long_to_import() -> None:
+    code = "import sys, dfr_sizing.analytic; sys.exit(bool({'scipy.optimize', 'scipy.stats'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,10 +11,10 @@ ed. (2008), here GSTH; Denning & Buzen, The Operational Analysis of Queueing Net
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from dfr_sizing.analytic import checks
 
@@ -101,7 +101,7 @@ def mmc_response_quantile(arrival_rate: float, service_rate: float, servers: int
     """Seconds that a share ``probability`` of requests take at most in M/M/c, in order of arrival, service included.
 
     The response is a service time, plus with probability C an exponential wait of rate c mu - lambda that does not
-    depend on it (GSTH, section 2.3). The tail is exact; the quantile is found by Brent's method to about 1e-12.
+    depend on it (GSTH, section 2.3). The tail is exact; the quantile is found by halving, to the last bit.
     """
     checks.below_one("probability", probability)
     spare = _spare_rate(arrival_rate, service_rate, servers)
@@ -121,7 +121,7 @@ def mmc_response_quantile(arrival_rate: float, service_rate: float, servers: int
     high = 1.0 / slow
     while excess(high) > 0.0:
         high *= 2.0
-    return float(brentq(excess, 0.0, high, xtol=1e-15 * high, rtol=1e-12))
+    return _falls_to_zero(excess, high)
 
 
 def mgc_mean_wait(arrival_rate: float, mean_service_s: float, squared_cv: float, servers: int) -> float:
@@ -161,6 +161,14 @@ def mmck(arrival_rate: float, service_rate: float, servers: int, places: int) ->
         mean_response_s=waiting / throughput + 1.0 / service_rate,
         mean_in_system=waiting + in_service,
     )
+
+
+def _falls_to_zero(of: Callable[[float], float], high: float) -> float:
+    """Where a falling function, above 0 at 0 and not at ``high``, comes to 0; scipy.optimize takes long to import."""
+    low = 0.0
+    while low < (middle := (low + high) / 2.0) < high:
+        low, high = (middle, high) if of(middle) > 0.0 else (low, middle)
+    return high
 
 
 def _spare_rate(arrival_rate: float, service_rate: float, servers: int) -> float:

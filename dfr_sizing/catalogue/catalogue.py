@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -52,6 +52,13 @@ class Catalogue:
     _instances: dict[tuple[str, Role], list[InstanceType]] = field(init=False, repr=False, compare=False)
     _disks: dict[tuple[str, Role], list[DiskType]] = field(init=False, repr=False, compare=False)
     _prices: dict[_PriceKey, Price] = field(init=False, repr=False, compare=False)
+    # What was offered when first asked for: the same sizes are asked for again with every candidate.
+    _offered: dict[tuple[Place, Role, Term], tuple[tuple[InstanceType, Price], ...]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    _volumes: dict[tuple[Place, Role], tuple[tuple[DiskType, Price], ...]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         instances: dict[tuple[str, Role], list[InstanceType]] = {}
@@ -87,23 +94,22 @@ class Catalogue:
 
         Where a size has no price at the term, its on-demand price stands in; the Price says which it is.
         """
-        found = []
-        for instance in self._instances.get((place.provider, role), ()):
-            price = self._find(place, instance.name, "hour", term) or self._find(
-                place, instance.name, "hour", Term.ON_DEMAND
-            )
-            if price is not None:
-                found.append((instance, price))
-        return tuple(sorted(found, key=lambda pair: (pair[1].usd, pair[0].name)))
+        key = (place, role, term)
+        if key not in self._offered:
+            self._offered[key] = tuple(sorted(self._sizes(*key), key=lambda pair: (pair[1].usd, pair[0].name)))
+        return self._offered[key]
 
     def disks_at(self, place: Place, role: Role) -> tuple[tuple[DiskType, Price], ...]:
         """Volumes with a price per GiB-month in a place, cheapest first, then by size and name."""
-        found = []
-        for disk in self._disks.get((place.provider, role), ()):
-            price = self._find(place, disk.name, "gib-month", Term.ON_DEMAND)
-            if price is not None:
-                found.append((disk, price))
-        return tuple(sorted(found, key=lambda pair: (pair[1].usd, pair[0].max_gib, pair[0].name)))
+        key = (place, role)
+        if key not in self._volumes:
+            found = (
+                (disk, price)
+                for disk in self._disks.get((place.provider, role), ())
+                if (price := self._find(place, disk.name, "gib-month", Term.ON_DEMAND)) is not None
+            )
+            self._volumes[key] = tuple(sorted(found, key=lambda pair: (pair[1].usd, pair[0].max_gib, pair[0].name)))
+        return self._volumes[key]
 
     def price(self, place: Place, item: str, unit: str, term: Term = Term.ON_DEMAND) -> Price:
         """Look up the price of one unit in USD, at exactly this term; MissingPrice where none is known."""
@@ -168,6 +174,14 @@ class Catalogue:
         """Prices read more than ``days`` days before ``on``."""
         oldest = on - timedelta(days=days)
         return tuple(price for price in self.prices if price.date < oldest)
+
+    def _sizes(self, place: Place, role: Role, term: Term) -> Iterator[tuple[InstanceType, Price]]:
+        for instance in self._instances.get((place.provider, role), ()):
+            price = self._find(place, instance.name, "hour", term) or self._find(
+                place, instance.name, "hour", Term.ON_DEMAND
+            )
+            if price is not None:
+                yield instance, price
 
     def _find(self, place: Place, item: str, unit: str, term: Term) -> Price | None:
         return self._prices.get((place.provider, place.region, item, unit, term))

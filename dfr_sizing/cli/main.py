@@ -6,20 +6,19 @@ libraries are imported where they are used, so that --help answers at once.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from dfr_sizing.cli.stop import Stopped, end_stopped, is_stopped, say
 from dfr_sizing.errors import InputError
 
 if TYPE_CHECKING:
     from dfr_sizing.recommend.types import Infeasible, Recommendation
 
-BAD_INPUT, INFEASIBLE, STOPPED = 2, 3, 130
+BAD_INPUT, INFEASIBLE = 2, 3
 UsageError: Any = typer.BadParameter.__base__
 """Typer's word for a bad option; newer releases carry their own click, so it is taken from Typer."""
 
@@ -168,11 +167,14 @@ def _show(found: Recommendation, out: Path | None, *, as_json: bool) -> None:
 
         written = write_plan(found, out, on=datetime.now(UTC).date())
     if as_json:
-        sys.stdout.write(dump(recommendation_json(found)))
+        say(dump(recommendation_json(found)))
         return
-    show(found, Console())
+    console = Console()
+    with console.capture() as shown:
+        show(found, console)
+    say(shown.get())
     if out is not None:
-        typer.echo(f"Plan: {out / 'plan.md'} ({len(written)} files)")
+        say(f"Plan: {out / 'plan.md'} ({len(written)} files)\n")
 
 
 def _show_infeasible(answer: Infeasible, seed: int, model: str, *, as_json: bool) -> NoReturn:
@@ -182,9 +184,12 @@ def _show_infeasible(answer: Infeasible, seed: int, model: str, *, as_json: bool
     from dfr_sizing.plan.terminal import show_infeasible
 
     if as_json:
-        sys.stdout.write(dump(infeasible_json(answer, seed, model)))
+        say(dump(infeasible_json(answer, seed, model)))
     else:
-        show_infeasible(answer, Console())
+        console = Console()
+        with console.capture() as shown:
+            show_infeasible(answer, console)
+        say(shown.get())
     raise typer.Exit(INFEASIBLE)
 
 
@@ -197,28 +202,21 @@ def main() -> NoReturn:
     app.add_typer(_model.app, name="model")
     try:
         status = app(standalone_mode=False)
+    except Stopped:
+        end_stopped()
     except InputError as error:
         _stop(str(error), BAD_INPUT)
     except UsageError as error:
         _stop(f"{error.format_message().rstrip('.')}: see dfr-size --help.", BAD_INPUT)
-    except (KeyboardInterrupt, typer.Abort):
-        _stop_at_once()
-    except BrokenPipeError:
-        # The reader of our output has gone (dfr-size | head): nothing to say, nobody to say it to.
-        sys.stderr.close()
-        sys.exit(0)
-    if status == STOPPED:  # newer Typers turn Ctrl-C into a status themselves
-        _stop_at_once()
+    except SystemExit as end:
+        # Typer's own output, as of --help, found no reader: Typer calls that status 1.
+        sys.exit(0 if isinstance(end.__context__, BrokenPipeError) else end.code)
+    except Exception:
+        if is_stopped():
+            end_stopped()
+        raise
+    say("")  # what Typer has printed by itself
     sys.exit(status if isinstance(status, int) else 0)
-
-
-def _stop_at_once() -> NoReturn:
-    """End now: the simulations under way are of no use, and waiting for them would take seconds."""
-    sys.stderr.write("dfr-size: stopped; nothing was written.\n")
-    sys.stderr.flush()
-    for child in multiprocessing.active_children():
-        child.kill()
-    os._exit(STOPPED)
 
 
 def _stop(sentence: str, status: int) -> NoReturn:

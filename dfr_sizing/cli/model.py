@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from dfr_sizing.cli.stop import say
 
 app = typer.Typer(rich_markup_mode=None, help="Calibrated models.", no_args_is_help=True)
 
@@ -34,9 +35,9 @@ def check(
     runs = steps_of(loaded) if run is None else [read_run(run, users, workers, think)]
     steps = check_steps(loaded, runs, seed, processes)
     if as_json:
-        sys.stdout.write(json.dumps([step.as_json() for step in steps], indent=2) + "\n")
+        say(json.dumps([step.as_json() for step in steps], indent=2) + "\n")
     else:
-        sys.stdout.write(check_text(loaded, steps))
+        say(check_text(loaded, steps))
 
 
 @app.command()
@@ -49,4 +50,4 @@ def fit(
     from dfr_sizing.calibration.store import fit_and_store
 
     for path in fit_and_store(folder, seed, processes):
-        typer.echo(f"written: {path}")
+        say(f"written: {path}\n")

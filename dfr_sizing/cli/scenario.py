@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
+
+from dfr_sizing.cli.stop import say
 
 app = typer.Typer(rich_markup_mode=None, help="Scenario files.", no_args_is_help=False)
 
@@ -20,4 +21,4 @@ def scenario(
 
     if not template:
         raise InputError("dfr-size scenario", "without an option", "called with --template", "add --template")
-    sys.stdout.write(text())
+    say(text())

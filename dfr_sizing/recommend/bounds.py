@@ -70,12 +70,9 @@ def application_options(
         if workers < 1 or instance.vcpus < rule("odoo.smallest_vcpus"):
             excuses[f"application node: under {rule('odoo.smallest_vcpus'):g} vCPU or without memory for a worker"] += 1
             continue
-        most = rule("search.most_utilisation")
+        cpu = host_cpu(instance, design.model)
         nodes = spare + max(
-            max(
-                _nodes_for_cpu(instance, design, peak.load, most),
-                _nodes_for_workers(instance, peak.load, workers, design),
-            )
+            max(_nodes_for_cpu(cpu, design.model.contention, peak.load), _nodes_for_workers(cpu, workers, peak.load))
             for peak in design.peaks.values()
         )
         if nodes > rule("search.most_nodes"):
@@ -86,25 +83,17 @@ def application_options(
     return options
 
 
-def _nodes_for_cpu(instance: InstanceType, design: Design, load: HourLoad, most: float) -> int:
-    """Fewest nodes whose mean CPU utilisation stays under ``most``."""
-    contention = design.model.contention
-    one = host_cpu(instance, design.model).full_capacity
-    asked = load.app_cpu
-    reached = sum(rate * load.costs[name].app_cpu_s * load.reach(name) for name, rate in load.rates.items())
+def _nodes_for_cpu(cpu: Cpu, contention: Contention, load: HourLoad) -> int:
+    """Fewest nodes whose mean CPU utilisation stays under the highest that is simulated."""
+    most = rule("search.most_utilisation")
     # At utilisation `most`, demand is multiplied by the busy factor and what is left of the idle surcharge.
-    multiplied = asked * contention.app_busy_factor + reached * contention.idle_slope * (1.0 - most)
-    return max(1, math.ceil(multiplied / (one * most)))
+    multiplied = load.app_cpu * contention.app_busy_factor + load.app_cpu_reached * contention.idle_slope * (1.0 - most)
+    return max(1, math.ceil(multiplied / (cpu.full_capacity * most)))
 
 
-def _nodes_for_workers(instance: InstanceType, load: HourLoad, workers: int, design: Design) -> int:
+def _nodes_for_workers(cpu: Cpu, workers: int, load: HourLoad) -> int:
     """Fewest nodes whose workers are not all held by Python alone (Little's law; SQL and waits come on top)."""
-    speed = host_cpu(instance, design.model).speed
-    classes = request_classes()
-    held = sum(
-        rate * load.costs[name].app_cpu_s / speed for name, rate in load.rates.items() if not classes[name].background
-    )
-    return max(1, math.ceil(held / workers))
+    return max(1, math.ceil(load.http_app_cpu / cpu.speed / workers))
 
 
 def database_options(catalogue: Catalogue, place: Place, design: Design, excuses: Excuses) -> list[DatabaseOption]:
@@ -135,10 +124,8 @@ def _database_utilisation(instance: InstanceType, design: Design) -> float:
     found = []
     for peak in design.peaks.values():
         load = peak.load
-        asked = load.database_cpu
-        reached = sum(rate * load.costs[name].database_cpu_s * load.reach(name) for name, rate in load.rates.items())
-        reach = reached / asked if asked else 1.0
-        found.append(contention.settled(contention.database_busy_factor, asked / capacity, reach))
+        reach = load.database_cpu_reached / load.database_cpu if load.database_cpu else 1.0
+        found.append(contention.settled(contention.database_busy_factor, load.database_cpu / capacity, reach))
     return max(found)
 
 

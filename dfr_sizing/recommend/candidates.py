@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dfr_sizing.catalogue import Catalogue, Place
-from dfr_sizing.cost import Bill, Pricer, bill
+from dfr_sizing.cost import Bill, Pricer, bill, total
 from dfr_sizing.recommend.bounds import (
     ApplicationOption,
     DatabaseOption,
@@ -32,16 +32,28 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One deployment with its whole cost."""
+    """One deployment: an application option and a database option of a place."""
 
     topology: Topology
-    way: Way
-    bill: Bill
+    options: PlaceOptions
+    application: ApplicationOption
+    database: DatabaseOption
+
+    @property
+    def way(self) -> Way:
+        """How it recovers."""
+        return self.options.way
+
+    @property
+    def bill(self) -> Bill:
+        """Its whole cost, item by item; written when asked for, because few of the candidates are shown."""
+        shape = replicas_needed(self.way.strategy)
+        return bill(self.topology, self.options.pricer, self.application.price, self.database.price, shape)
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceOptions:
-    """What the bounds leave of a place; cost of application i with database j is a[i] + b[j] - base."""
+    """What the bounds leave of a place; application i with database j costs a[i] + b[j] - base in five years."""
 
     place: Place
     pricer: Pricer
@@ -54,8 +66,17 @@ class PlaceOptions:
 
     def candidate(self, i: int, j: int) -> Candidate:
         """Application option i with database option j."""
-        topology = topology_of(self.place, self.applications[i], self.databases[j], self.way.standby)
-        return Candidate(topology, self.way, _bill(self, topology, i, j))
+        application, database = self.applications[i], self.databases[j]
+        return Candidate(topology_of(self.place, application, database, self.way.standby), self, application, database)
+
+    def cost(self, i: int, j: int) -> float:
+        """Five years of application option i with database option j, in US dollars."""
+        return self.application_cost[i] + self.database_cost[j] - self.base
+
+    @property
+    def least_cost(self) -> float:
+        """The cheapest pair."""
+        return min(self.application_cost) + min(self.database_cost) - self.base
 
 
 def topology_of(place: Place, application: ApplicationOption, database: DatabaseOption, standby: bool) -> Topology:
@@ -87,46 +108,27 @@ def place_options(
     if not applications or not databases:
         return None
     pricer = Pricer(catalogue, place, design.terms, design.volumes)
-    costed = [_costed(place, pricer, way, applications, databases) for way in ways]
-    return min(costed, key=lambda options: min(options.application_cost) + min(options.database_cost) - options.base)
+    return min(_costed(pricer, ways, applications, databases), key=lambda options: options.least_cost)
 
 
 def _costed(
-    place: Place,
-    pricer: Pricer,
-    way: Way,
-    applications: Sequence[ApplicationOption],
-    databases: Sequence[DatabaseOption],
-) -> PlaceOptions:
-    """Bills add up over items, so a row and a column of the table of all pairs give the whole of it."""
+    pricer: Pricer, ways: Iterable[Way], applications: Sequence[ApplicationOption], databases: Sequence[DatabaseOption]
+) -> Iterator[PlaceOptions]:
+    """The options with each way to recover: a way changes what is copied, never the items themselves.
 
-    def total(application: ApplicationOption, database: DatabaseOption) -> float:
-        topology = topology_of(place, application, database, way.standby)
-        shape = replicas_needed(way.strategy)
-        return bill(topology, pricer, application.price, database.price, shape).five_year_usd
-
-    application_cost = [total(application, databases[0]) for application in applications]
-    database_cost = [total(applications[0], database) for database in databases]
-    return PlaceOptions(
-        place=place,
-        pricer=pricer,
-        way=way,
-        applications=tuple(applications),
-        databases=tuple(databases),
-        application_cost=tuple(application_cost),
-        database_cost=tuple(database_cost),
-        base=application_cost[0],
-    )
-
-
-def _bill(options: PlaceOptions, topology: Topology, i: int, j: int) -> Bill:
-    return bill(
-        topology,
-        options.pricer,
-        options.applications[i].price,
-        options.databases[j].price,
-        replicas_needed(options.way.strategy),
-    )
+    Bills add up over items, so a row and a column of the table of all pairs give the whole of it.
+    """
+    nodes = [pricer.application(option.instance, option.nodes, option.price) for option in applications]
+    storage = [pricer.database(option.instance, option.volume, 1, option.price) for option in databases]
+    development = [item.five_year_usd for item in pricer.development]
+    for way in ways:
+        copies = pricer.copies(replicas_needed(way.strategy))
+        of_applications = [copies.amounts(items) for items in nodes]
+        of_databases = [copies.amounts(items, 2 if way.standby else 1) for items in storage]
+        rest = copies.amounts(pricer.rest)
+        row = tuple(total((part, of_databases[0], rest), development) for part in of_applications)
+        column = tuple(total((of_applications[0], part, rest), development) for part in of_databases)
+        yield PlaceOptions(pricer.place, pricer, way, tuple(applications), tuple(databases), row, column, base=row[0])
 
 
 def in_order_of_cost(places: Sequence[PlaceOptions]) -> Iterator[tuple[float, PlaceOptions, int, int]]:
@@ -137,22 +139,18 @@ def in_order_of_cost(places: Sequence[PlaceOptions]) -> Iterator[tuple[float, Pl
         by_application = sorted(range(len(options.applications)), key=lambda i: (options.application_cost[i], i))
         by_database = sorted(range(len(options.databases)), key=lambda j: (options.database_cost[j], j))
         orders.append((by_application, by_database))
-        heapq.heappush(heap, (_pair_cost(options, by_application[0], by_database[0]), number, 0, 0))
+        heapq.heappush(heap, (options.cost(by_application[0], by_database[0]), number, 0, 0))
     while heap:
         cost, number, a, d = heapq.heappop(heap)
         options, (by_application, by_database) = places[number], orders[number]
         yield cost, options, by_application[a], by_database[d]
         if d + 1 < len(by_database):
-            following = _pair_cost(options, by_application[a], by_database[d + 1])
+            following = options.cost(by_application[a], by_database[d + 1])
             heapq.heappush(heap, (following, number, a, d + 1))
         # Each first database of a row opens the next row: every pair is pushed once.
         if d == 0 and a + 1 < len(by_application):
-            following = _pair_cost(options, by_application[a + 1], by_database[0])
+            following = options.cost(by_application[a + 1], by_database[0])
             heapq.heappush(heap, (following, number, a + 1, 0))
-
-
-def _pair_cost(options: PlaceOptions, i: int, j: int) -> float:
-    return options.application_cost[i] + options.database_cost[j] - options.base
 
 
 def ways_that_recover(

@@ -21,7 +21,7 @@ from dfr_sizing.demand import (
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import Model
 from dfr_sizing.scenario import Scenario
-from dfr_sizing.simulation.load import HourLoad, busiest_hour, hour_load
+from dfr_sizing.simulation.load import HourLoad, busiest_load
 from dfr_sizing.topology import GIB
 
 DAYS_A_MONTH = 365.0 / 12.0
@@ -83,11 +83,8 @@ def design_for(scenario: Scenario, model: Model, farmers: float | None = None) -
     """The design of a scenario at ``farmers`` (default: the grown registry of year 5)."""
     at = farmers_in_year(scenario, YEARS) if farmers is None else farmers
     switches = scenario.code.model_dump()
-    peaks = {}
-    for situation in Situation:
-        day = demand(scenario, situation, at)
-        hour = busiest_hour(day, model, switches)
-        peaks[situation] = Peak(hour, hour_load(day, hour, model, switches))
+    days = {situation: demand(scenario, situation, at) for situation in Situation}
+    peaks = {situation: Peak(*busiest_load(day, model, switches)) for situation, day in days.items()}
     return Design(scenario, model, at, peaks, _volumes(scenario), _terms(scenario))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -55,7 +56,7 @@ class Sampler:
 
     def draw(self, rate: str, purpose: str) -> FloatArray:
         """``DRAWS`` values of a rate, in the unit of its line."""
-        return spread(self.rates.interval(rate), stream(self.seed, f"recovery/{purpose}").standard_normal(DRAWS))
+        return _drawn(self.rates.interval(rate), self.seed, purpose)
 
     def share(self, rate: str, purpose: str) -> FloatArray:
         """``DRAWS`` values of a rate that is a share, at most 1."""
@@ -63,4 +64,20 @@ class Sampler:
 
     def uniform(self, purpose: str) -> FloatArray:
         """``DRAWS`` values between 0 and 1: where in an interval the failure falls."""
-        return stream(self.seed, f"recovery/{purpose}/uniform").random(DRAWS)
+        return _uniform(self.seed, purpose)
+
+
+@lru_cache(maxsize=256)
+def _drawn(interval: Interval, seed: int, purpose: str) -> FloatArray:
+    """Kept, and so not to be written to: every strategy and every place asks for the same draws."""
+    return _read_only(spread(interval, stream(seed, f"recovery/{purpose}").standard_normal(DRAWS)))
+
+
+@lru_cache(maxsize=32)
+def _uniform(seed: int, purpose: str) -> FloatArray:
+    return _read_only(stream(seed, f"recovery/{purpose}/uniform").random(DRAWS))
+
+
+def _read_only(values: FloatArray) -> FloatArray:
+    values.setflags(write=False)
+    return values

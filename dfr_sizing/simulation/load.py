@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from dfr_sizing.demand import HOURS, Demand
 from dfr_sizing.drivers import rule
@@ -12,44 +13,65 @@ from dfr_sizing.simulation.draw import Stream
 from dfr_sizing.simulation.system import System
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HourLoad:
-    """Requests of one hour: rate and cost by class, on the model's CPU, contention not yet counted."""
+    """Requests of one hour: rate and cost by class, on the model's CPU, contention not yet counted.
+
+    The sums are worked out when first asked for, and kept: thousands of candidates are held against one hour.
+    """
 
     rates: Mapping[str, float]
     costs: Mapping[str, RequestCost]
 
-    @property
+    @cached_property
     def app_cpu(self) -> float:
         """Seconds of Python CPU asked for per second."""
         return sum(rate * self.costs[name].app_cpu_s for name, rate in self.rates.items())
 
-    @property
+    @cached_property
     def database_cpu(self) -> float:
         """Seconds of PostgreSQL CPU asked for per second."""
         return sum(rate * self.costs[name].database_cpu_s for name, rate in self.rates.items())
 
-    @property
+    @cached_property
+    def http_app_cpu(self) -> float:
+        """Seconds of Python CPU asked for per second in HTTP workers: background jobs have workers of their own."""
+        classes = request_classes()
+        return sum(
+            rate * self.costs[name].app_cpu_s for name, rate in self.rates.items() if not classes[name].background
+        )
+
+    @cached_property
+    def app_cpu_reached(self) -> float:
+        """The part of ``app_cpu`` to which the surcharge of an idle host applies."""
+        return sum(rate * self.costs[name].app_cpu_s * self.reach(name) for name, rate in self.rates.items())
+
+    @cached_property
+    def database_cpu_reached(self) -> float:
+        """The part of ``database_cpu`` to which the surcharge of an idle host applies."""
+        return sum(rate * self.costs[name].database_cpu_s * self.reach(name) for name, rate in self.rates.items())
+
+    @cached_property
     def requests_per_s(self) -> float:
         """Requests a second, background jobs included."""
         return sum(self.rates.values())
 
-    @property
+    @cached_property
     def commits_per_s(self) -> float:
         """Requests a second that write."""
         return sum(rate for name, rate in self.rates.items() if self.costs[name].wal_bytes > 0)
 
-    @property
+    @cached_property
     def wal_bytes_per_s(self) -> float:
         """WAL written a second."""
         return sum(rate * self.costs[name].wal_bytes for name, rate in self.rates.items())
 
-    @property
+    @cached_property
     def pages_per_s(self) -> float:
         """Pages touched a second outside scans."""
         return sum(rate * self.costs[name].pages for name, rate in self.rates.items())
 
-    @property
+    @cached_property
     def pages_written_per_s(self) -> float:
         """Pages touched a second by requests that write: what a checkpoint may have to write."""
         return sum(rate * self.costs[name].pages for name, rate in self.rates.items() if self.costs[name].wal_bytes > 0)
@@ -62,27 +84,35 @@ class HourLoad:
 
 def hour_load(demand: Demand, hour: int, model: Model, switches: Mapping[str, bool]) -> HourLoad:
     """The load of one hour of a demand."""
+    return _at_hour(demand, hour, _costs(demand, model, switches))
+
+
+def busiest_load(demand: Demand, model: Model, switches: Mapping[str, bool]) -> tuple[int, HourLoad]:
+    """The hour with the most CPU time asked for, and its load."""
+    costs = _costs(demand, model, switches)
+    loads = [_at_hour(demand, hour, costs) for hour in range(HOURS)]
+    return max(enumerate(loads), key=lambda each: each[1].app_cpu + each[1].database_cpu)
+
+
+def _costs(demand: Demand, model: Model, switches: Mapping[str, bool]) -> dict[str, RequestCost]:
+    """What a request of each class costs: the same at any hour."""
     classes = request_classes()
-    costs = {rate.name: model.cost(classes[rate.name], rate.counts, demand.farmers, switches) for rate in demand.rates}
+    return {rate.name: model.cost(classes[rate.name], rate.counts, demand.farmers, switches) for rate in demand.rates}
+
+
+def _at_hour(demand: Demand, hour: int, costs: Mapping[str, RequestCost]) -> HourLoad:
     return HourLoad({name: rate for name, rate in demand.at_hour(hour).items() if rate > 0.0}, costs)
-
-
-def busiest_hour(demand: Demand, model: Model, switches: Mapping[str, bool]) -> int:
-    """The hour with the most CPU time asked for."""
-    loads = [hour_load(demand, hour, model, switches) for hour in range(HOURS)]
-    return max(range(HOURS), key=lambda hour: loads[hour].app_cpu + loads[hour].database_cpu)
 
 
 def utilisations(load: HourLoad, system: System, model: Model) -> tuple[float, float]:
     """Utilisation of the application hosts and of the database host, contention counted; may pass 1."""
     contention = model.contention
     found = []
-    for asked, cpus, busy_factor, of in (
-        (load.app_cpu, sorted(set(system.node_cpu)), contention.app_busy_factor, "app_cpu_s"),
-        (load.database_cpu, (system.database_cpu,), contention.database_busy_factor, "database_cpu_s"),
+    for asked, reached, cpus, busy_factor in (
+        (load.app_cpu, load.app_cpu_reached, sorted(set(system.node_cpu)), contention.app_busy_factor),
+        (load.database_cpu, load.database_cpu_reached, (system.database_cpu,), contention.database_busy_factor),
     ):
         capacity = sum(system.cpus[index].full_capacity for index in cpus)
-        reached = sum(rate * getattr(load.costs[name], of) * load.reach(name) for name, rate in load.rates.items())
         reach = reached / asked if asked > 0 else 1.0
         found.append(contention.settled(busy_factor, asked / capacity, reach))
     return found[0], found[1]

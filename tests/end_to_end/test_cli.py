@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -124,3 +127,101 @@ def test_model_check_of_a_run_by_hand_gives_one_step() -> None:
     assert (step["users"], step["workers"], step["think_s"]) == (8, 4, 0.0)
     assert abs(step["throughput_error"]) < 0.05
     assert {"mean_error", "p95_error", "raw_throughput_error", "raw_mean_error", "raw_p95_error"} <= step.keys()
+
+
+def processes_of(session: int) -> list[int]:
+    """The living processes of a session, as the kernel lists them."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, its_session = stat.read_text().rsplit(")", 1)[1].split()[:4]
+        except OSError:  # it has just ended
+            continue
+        if int(its_session) == session and state not in "ZX":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def wait_for(condition: Callable[[], bool], at_most_s: float) -> bool:
+    until = time.monotonic() + at_most_s
+    while not (held := condition()) and time.monotonic() < until:
+        time.sleep(0.02)
+    return held
+
+
+@pytest.fixture
+def long_run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run of many seconds in a session of its own, with a folder for the plan."""
+    command = [sys.executable, "-m", "dfr_sizing", "--farmers", "2e6", "--out", str(tmp_path / "plan")]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        yield process
+        for left in processes_of(process.pid):
+            os.kill(left, signal.SIGKILL)
+
+
+NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize("send", [os.killpg, os.kill], ids=["the whole group, as a terminal does", "the parent alone"])
+@pytest.mark.parametrize(
+    ("processes", "later_s"),
+    [(1, 0.2), (3, 0.0), (3, 0.3), (5, 0.5)],
+    ids=["while it imports", "when the server starts", "while the server imports", "while workers simulate"],
+)
+def test_ctrl_c_ends_at_once_with_one_line_and_leaves_nothing(
+    long_run: subprocess.Popen[str],
+    processes: int,
+    later_s: float,
+    send: Callable[[int, int], None],
+    tmp_path: Path,
+) -> None:
+    # the run itself; the server and multiprocessing's tracker of semaphores; two workers
+    assert wait_for(lambda: len(processes_of(long_run.pid)) >= processes, 60)
+    time.sleep(later_s)
+    assert long_run.poll() is None
+    pressed = time.monotonic()
+    send(long_run.pid, signal.SIGINT)
+    assert long_run.wait(20) == 130
+    assert time.monotonic() - pressed < 1.0
+    assert wait_for(lambda: not processes_of(long_run.pid), 1.0)
+    assert long_run.communicate() == ("", "dfr-size: stopped; nothing was written.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@NEEDS_PROC
+def test_workers_end_with_a_parent_that_was_killed(long_run: subprocess.Popen[str]) -> None:
+    assert wait_for(lambda: len(processes_of(long_run.pid)) >= 5, 60)
+    long_run.kill()
+    long_run.wait(20)
+    assert wait_for(lambda: not processes_of(long_run.pid), 10)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (ONE_PLACE, 0),
+        ((*ONE_PLACE, "--json"), 0),
+        ((*ONE_PLACE, "--set", "targets.sync_500_s=5"), 3),
+        (("scenario", "--template"), 0),
+        (("--help",), 0),
+    ],
+)
+def test_a_reader_who_has_gone_is_no_error(arguments: tuple[str, ...], status: int) -> None:
+    command = [sys.executable, "-m", "dfr_sizing", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()  # what `head` does when it has its lines, only sooner
+        assert process.stderr.read() == ""
+    assert process.returncode == status
+
+
+def test_the_first_line_alone_can_be_read() -> None:
+    pipeline = f"{sys.executable} -m dfr_sizing {' '.join(ONE_PLACE)} | head -1; echo ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", pipeline], capture_output=True, text=True, check=False, timeout=300)
+    first, status = ended.stdout.splitlines()
+    assert first.startswith("50,000 farmers")
+    assert (status, ended.stderr) == ("0", "")

@@ -6,6 +6,7 @@ import pytest
 
 from dfr_sizing.catalogue import load_catalogue
 from dfr_sizing.model import load_model
+from dfr_sizing.recommend import candidates
 from dfr_sizing.recommend.bounds import broken_bound, strength
 from dfr_sizing.recommend.candidates import PlaceOptions, Way, in_order_of_cost, place_options
 from dfr_sizing.recommend.design import Design, design_for
@@ -43,6 +44,36 @@ def test_the_cost_in_the_order_is_the_bill_of_the_pair(places: list[PlaceOptions
     for number, (cost, options, i, j) in enumerate(in_order_of_cost(places)):
         if number % 97 == 0:
             assert options.candidate(i, j).bill.five_year_usd == pytest.approx(cost, rel=1e-9)
+
+
+@pytest.mark.parametrize("provider", ["aws", "azure", "gcp", "on-premises"])
+@pytest.mark.parametrize("way", [Way(standby, strategy) for standby in (False, True) for strategy in Strategy])
+def test_an_option_costs_to_the_last_bit_what_its_bill_says(provider: str, way: Way, design: Design) -> None:
+    """Options of one price are common, and a rounding error apart they would change places."""
+    catalogue = load_catalogue()
+    place = next(place for place in catalogue.places if place.provider == provider)
+    options = place_options(catalogue, place, design, (way,), 1, Counter())
+    assert options is not None
+    assert options.application_cost == tuple(
+        options.candidate(i, 0).bill.five_year_usd for i in range(len(options.applications))
+    )
+    assert options.database_cost == tuple(
+        options.candidate(0, j).bill.five_year_usd for j in range(len(options.databases))
+    )
+
+
+def test_no_bill_is_written_to_put_candidates_in_order(design: Design, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object) -> None:
+        raise AssertionError("a bill was written")
+
+    monkeypatch.setattr(candidates, "bill", fail)
+    catalogue = load_catalogue()
+    options = place_options(catalogue, catalogue.place("aws", "eu-west-1"), design, (WAY,), 1, Counter())
+    assert options is not None
+    ordered = list(in_order_of_cost([options]))
+    found = ordered[0][1].candidate(*ordered[0][2:])
+    with pytest.raises(AssertionError, match="a bill was written"):
+        _ = found.bill
 
 
 def test_more_nodes_of_a_size_break_no_bound_that_fewer_keep(places: list[PlaceOptions], design: Design) -> None:

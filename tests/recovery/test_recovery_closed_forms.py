@@ -250,3 +250,12 @@ def test_every_strategy_meets_every_failure_once(deployment: Deployment) -> None
     told = all_strategies(deployment(), SEED)
     assert [(one.strategy, one.failure) for one in told] == [(s, f) for s in Strategy for f in Failure]
     assert all(one.note.endswith(".") and len(one.note) > 20 for one in told)
+
+
+def test_draws_are_kept_and_cannot_be_written_to() -> None:
+    one, again, other = (Sampler(seed, shipped_rates()) for seed in (SEED, SEED, SEED + 1))
+    assert one.draw("switch.dns_minutes", "dns") is again.draw("switch.dns_minutes", "dns")
+    assert (one.uniform("hour") != other.uniform("hour")).any()
+    for drawn in (one.draw("switch.dns_minutes", "dns"), one.uniform("hour")):
+        with pytest.raises(ValueError, match="read-only"):
+            drawn[0] = 0.0

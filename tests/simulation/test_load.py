@@ -12,7 +12,7 @@ from dfr_sizing.demand import ClassRate, Demand, Situation, demand
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import Contention, Model, RequestCost, load_model
 from dfr_sizing.scenario import Registry, Scenario
-from dfr_sizing.simulation.load import HourLoad, busiest_hour, hour_load, streams, utilisations
+from dfr_sizing.simulation.load import HourLoad, busiest_load, hour_load, streams, utilisations
 from dfr_sizing.simulation.system import Cpu, Disk, System
 
 SWITCHES = {"dedup_index": True, "name_index": True}
@@ -61,6 +61,15 @@ def test_an_hour_asks_for_rate_times_cost() -> None:
     assert LOAD.requests_per_s == 30.5
     assert (LOAD.commits_per_s, LOAD.wal_bytes_per_s) == (0.5, 1000.0)
     assert (LOAD.pages_per_s, LOAD.pages_written_per_s) == (170.0, 20.0)
+
+
+def test_sums_of_an_hour_are_taken_once_and_by_hand() -> None:
+    assert LOAD.http_app_cpu == pytest.approx(0.9)  # neither class is a background job
+    assert LOAD.app_cpu_reached == pytest.approx(0.6 + 0.3 * 0.1)  # a tenth of the report's
+    assert LOAD.database_cpu_reached == pytest.approx(0.3 + 0.45 * 0.1)
+    background = replace(LOAD, rates={"notification": 2.0}, costs={"notification": SHORT})
+    assert background.http_app_cpu == 0.0
+    assert background.app_cpu == pytest.approx(2 * SHORT.app_cpu_s)
 
 
 def test_utilisation_without_contention_is_work_over_capacity(model: Model) -> None:
@@ -132,7 +141,7 @@ def test_an_hour_has_the_rates_and_the_costs_of_its_demand(model: Model) -> None
     assert hour_load(asked, 9, model, SWITCHES).app_cpu == pytest.approx(5 * model.operations["list"].app_cpu_s)
     assert hour_load(asked, 3, model, SWITCHES).rates == {}
     assert hour_load(asked, 3, model, SWITCHES).app_cpu == 0.0
-    assert busiest_hour(asked, model, SWITCHES) == 9
+    assert busiest_load(asked, model, SWITCHES) == (9, hour_load(asked, 9, model, SWITCHES))
     assert utilisations(hour_load(asked, 3, model, SWITCHES), deployment(1, Cpu(1), Cpu(1)), model) == (0.0, 0.0)
 
 
@@ -142,4 +151,4 @@ def test_busiest_hour_is_the_one_with_most_cpu(model: Model, situation: Situatio
     work = [
         load.app_cpu + load.database_cpu for load in (hour_load(asked, hour, model, SWITCHES) for hour in range(24))
     ]
-    assert work[busiest_hour(asked, model, SWITCHES)] == max(work)
+    assert work[busiest_load(asked, model, SWITCHES)[0]] == max(work)

@@ -1,0 +1,64 @@
+"""Processes to simulate in: out of reach of Ctrl-C, and never left behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import connection, forkserver, resource_tracker
+
+from dfr_sizing.errors import InputError
+
+
+@contextmanager
+def workers(processes: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Processes for simulations, stopped at the end whatever happens; None for one process: this one."""
+    if processes < 1:
+        raise InputError("--processes", processes, "1 or more", "give the number of cores to use")
+    if processes == 1:
+        yield None
+        return
+    # A server that has imported the engine once and is forked from: safe beside threads, and quick.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["dfr_sizing.simulation.run"])
+    _start_server()
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent)
+    try:
+        yield pool
+    except BaseException:
+        # What is under way is of no use any more, and waiting for it would take seconds.
+        for process in list(pool._processes.values()):  # noqa: SLF001  (no public way to stop running work before 3.14)
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _start_server() -> None:
+    """Start it now, so that it imports while this process does other work, and deaf to Ctrl-C.
+
+    A terminal sends Ctrl-C to every process. The server and the workers inherit that it is blocked here: one line from
+    the parent is enough, where each would print a traceback. For the parent it is only put off until they are started.
+    """
+    resource_tracker.ensure_running()  # it unblocks signals for itself, and so comes before they are blocked
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_parent() -> None:
+    """In a worker: end when the parent does, even if that was killed and could not say goodbye."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_and_end, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_and_end(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
