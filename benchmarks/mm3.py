@@ -22,7 +22,7 @@ from dfr_sizing.simulation.system import Cpu, Disk, FloatArray, Requests, System
 SERVERS, SERVICE_RATE = 3, 1.0
 ARRIVAL_RATE = 0.8 * SERVERS * SERVICE_RATE
 
-ROUNDS = 1
+ROUNDS = 0
 """How often a request asks the database, for no time at all. To be 0, a single piece of CPU, once ``Requests`` takes
 that: the two pieces and the empty statement of today cost the engine two events more than M/M/3 has."""
 

@@ -180,14 +180,22 @@ def _let_before(s: Records, timers: Records, hosts: Records, ready: Records, sou
 
 
 @inlined
-def _pop_ready(s: Records, rows: Records, pools: Records, ready: Records) -> int:
-    """The row that goes on at this instant; NONE where a pool was told that it has a free worker."""
+def _pop_ready(s: Records, rows: Records, pools: Records, ready: Records, at: float) -> int:
+    """The row that goes on at this instant; NONE where a pool was told that it has a free worker, and all have seen it.
+
+    ``at``: when the next event is. If that is later, and the pool's next row is all that was let, it goes on at once.
+    """
+    s.alone = 0
     row = ready[s.ready_from].what
     s.ready_from = (s.ready_from + 1) & s.ready_mask
     s.ready -= 1
     if row <= RELEASED:
         grant(s, rows, pools, ready, RELEASED - row)
-        return NONE
+        row = ready[s.ready_from].what
+        if s.ready != 1 or row <= RELEASED or at <= s.now:
+            return NONE
+        s.ready_from = (s.ready_from + 1) & s.ready_mask
+        s.ready = 0
     return int(row)
 
 
@@ -226,6 +234,25 @@ def _arrive(s: Records, arrival: FloatArray) -> int:
     return int(number)
 
 
+@inlined
+def _borrowed_columns(c: Columns) -> Columns:
+    return Columns(
+        borrowed(c.app_cpu_s),
+        borrowed(c.database_cpu_s),
+        borrowed(c.client_cpu_s),
+        borrowed(c.rounds),
+        borrowed(c.threads),
+        borrowed(c.reads),
+        borrowed(c.wal_bytes),
+        borrowed(c.flush_factor),
+        borrowed(c.statements),
+        borrowed(c.background),
+        borrowed(c.think_s),
+        borrowed(c.late_s),
+        borrowed(c.reach),
+    )
+
+
 @compiled
 def _run(
     state: Records, rows: Records, books: Records, columns: Columns, hosts: Records, shares: Records, jobs: Records,
@@ -241,20 +268,20 @@ def _run(
     jobs, due, pools, workers = borrowed(jobs), borrowed(due), borrowed(pools), borrowed(workers)
     timers, ready, pipes = borrowed(timers), borrowed(ready), borrowed(pipes)
     arrival = borrowed(arrival)
-    think_s = borrowed(columns.think_s)
-    s = state[0]
+    columns = _borrowed_columns(columns)
+    s, think_s = borrowed(state)[0], columns.think_s
     while True:
         row, number, attempt = NONE, NONE, 0
         at, source, alone = _next(s, timers, hosts, due)
         if s.ready > 0 and (at > s.now or _let_before(s, timers, hosts, ready, source)):
-            row = _pop_ready(s, rows, pools, ready)
+            row = _pop_ready(s, rows, pools, ready, at)
         elif at >= until or at == np.inf or s.no_room:
             break
         elif source >= 0:
-            s.now = at
+            s.now, s.alone = at, alone
             row = _complete(s, hosts, source, shares, jobs, due, ready, alone)
         elif source == _TIMER:
-            s.now = at
+            s.now, s.alone = at, alone
             row, kind, which = timers[0].row, timers[0].kind % KINDS, timers[0].kind // KINDS
             pop_timer(s, timers)
             if kind == SEND:
@@ -268,7 +295,7 @@ def _run(
                 s.rare_kind, s.rare_row, s.rare_which = kind, row, which
                 return True
         else:
-            s.now = at
+            s.now, s.alone = at, alone
             number = _arrive(s, arrival)
         if number != NONE:
             row = send(s, rows, books, columns, hosts, shares, jobs, due, timers, number, attempt)

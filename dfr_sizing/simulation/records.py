@@ -86,7 +86,7 @@ STATE = _record(
     *_floats("app_factor database_factor idle_slope idle_window"),
     *_floats("limit_time_real respawn first_extra timeout retry_after"),
     *_floats("checkpoint_rest checkpoint_writes checkpoint_sync round_trip"),
-    *_ints("order timers arrived arrival_order ready_from ready ready_mask free_row next_row no_room"),
+    *_ints("order timers arrived arrival_order ready_from ready ready_mask free_row next_row no_room alone"),
     *_ints("rare_kind rare_row rare_which"),
     *_ints("requests attempts users next_request to_end present timeouts killed recycled lost"),
     *_ints("nodes workers backlog round_robin turn client database free_parallel recycle_after"),
