@@ -48,6 +48,7 @@ from dfr_sizing.simulation.records import (
     IN_STATEMENT,
     KINDS,
     LOST_IN_STATEMENT,
+    MARK,
     NEXT,
     NONE,
     PATIENCE,
@@ -72,7 +73,7 @@ from dfr_sizing.simulation.records import (
     pools_of,
     state_of,
 )
-from dfr_sizing.simulation.reference import CHECKPOINT_STEP_S, last_end
+from dfr_sizing.simulation.reference import CHECKPOINT_STEP_S, NO_MARKS, last_end
 from dfr_sizing.simulation.system import FloatArray, Requests, System, Trace
 
 _ARRIVAL, _TIMER = -2, -1  # where the next event comes from; or a host's number
@@ -316,7 +317,10 @@ def _close_books(state: Records, hosts: Records, shares: Records, until: float) 
 
 
 @compiled
-def _set_up(state: Records, timers: Records, think_s: FloatArray, arrival: FloatArray, outage_at: FloatArray) -> None:
+def _set_up(
+    state: Records, timers: Records, think_s: FloatArray, arrival: FloatArray, outage_at: FloatArray,
+    marks_s: FloatArray,
+) -> None:  # fmt: skip
     """What is set to happen before the first event, in reference's order."""
     s = state[0]
     s.arrival = np.inf
@@ -329,29 +333,31 @@ def _set_up(state: Records, timers: Records, think_s: FloatArray, arrival: Float
         timer(s, timers, outage_at[i], i, STOP)
     if s.checkpoint_steps > 0 and s.to_end > 0:
         timer(s, timers, CHECKPOINT_STEP_S, NONE, CHECKPOINT)
+    for i in range(len(marks_s)):
+        timer(s, timers, marks_s[i], i, MARK)
 
 
-def simulate_open(system: System, requests: Requests, until_s: float) -> Trace:
+def simulate_open(system: System, requests: Requests, until_s: float, marks_s: FloatArray = NO_MARKS) -> Trace:
     """As reference.simulate_open."""
-    return _simulate(system, requests, 0, until_s)
+    return _simulate(system, requests, 0, until_s, marks_s)
 
 
 def simulate_closed(system: System, requests: Requests, users: int, until_s: float = float("inf")) -> Trace:
     """As reference.simulate_closed."""
-    return _simulate(system, requests, users, until_s)
+    return _simulate(system, requests, users, until_s, NO_MARKS)
 
 
-def _simulate(system: System, requests: Requests, users: int, until_s: float) -> Trace:
+def _simulate(system: System, requests: Requests, users: int, until_s: float, marks_s: FloatArray) -> Trace:
     columns = columns_of(requests)
     held = system.nodes * (system.workers_per_node + system.cron_per_node)
     at_once = held + min(users, len(requests)) + (_WITH_CLIENT if system.client_cpu is not None else 0)
-    while (trace := _try(system, requests, columns, users, until_s, at_once)) is None:
+    while (trace := _try(system, requests, columns, users, until_s, marks_s, at_once)) is None:
         at_once *= 2
     return trace
 
 
 def _try(
-    system: System, requests: Requests, columns: Columns, users: int, until_s: float, at_once: int
+    system: System, requests: Requests, columns: Columns, users: int, until_s: float, marks_s: FloatArray, at_once: int
 ) -> Trace | None:
     """Run with room for so many requests at a host or let go on at once; None if that was too little."""
     attempts = len(requests) * system.attempts
@@ -359,25 +365,28 @@ def _try(
     pools, workers = pools_of(system)
     # np.zeros is given page by page as it is touched: rows and timers have room for the worst case at no cost.
     per_attempt = 1 + (system.patience is not None) + (system.worker_life.limit_time_real_s < float("inf"))
-    timers = np.zeros(per_attempt * attempts + len(workers) + len(system.outages) + 4, dtype=TIMER)
+    timers = np.zeros(per_attempt * attempts + len(workers) + len(system.outages) + len(marks_s) + 4, dtype=TIMER)
     rows, due = np.zeros(attempts + 1, dtype=ROW), np.full(len(hosts), np.inf)
     ready = np.zeros(1 << (2 * at_once + 4).bit_length(), dtype=READY)
     state, books = state_of(system, requests, users), books_of(requests)
     state[0]["ready_mask"] = len(ready) - 1
     arrival = np.ascontiguousarray(requests.arrival_s)
     outage_at = np.array([outage.at_s for outage in system.outages], dtype=np.float64)
-    _set_up(state, timers, columns.think_s, arrival, outage_at)
-    pipes, outages = pipes_of(system), outages_of(system)
+    _set_up(state, timers, columns.think_s, arrival, outage_at, marks_s)
+    pipes, outages, marked = pipes_of(system), outages_of(system), np.full((len(marks_s), len(hosts)), np.nan)
     while _run(
         state, rows, books, columns, hosts, shares, jobs, due, pools, workers, timers, ready, pipes,
         arrival, float(until_s),
     ):  # fmt: skip
-        fall_due(state, rows, books, pools, workers, timers, ready, pipes, outages, columns.think_s)
+        fall_due(
+            state, rows, books, pools, workers, timers, ready, pipes, outages, columns.think_s,
+            hosts, shares, marked,
+        )  # fmt: skip
     _close_books(state, hosts, shares, float(until_s))
-    return None if state[0]["no_room"] else _trace(state[0], rows, books, hosts, until_s)
+    return None if state[0]["no_room"] else _trace(state[0], rows, books, hosts, marked, until_s)
 
 
-def _trace(s: Records, rows: Records, books: Records, hosts: Records, until_s: float) -> Trace:
+def _trace(s: Records, rows: Records, books: Records, hosts: Records, marked: FloatArray, until_s: float) -> Trace:
     used = rows[: s["next_row"]]
     served = ((used["stage"] >= 0) & (used["stage"] <= RELEASE)) | (
         (used["stage"] > GRANTED) & (used["stage"] <= START)
@@ -393,6 +402,7 @@ def _trace(s: Records, rows: Records, books: Records, hosts: Records, until_s: f
         failed=failed,
         worker_busy_s=float(s["worker_busy"] + (s["now"] - used["taken"][still_held]).sum()),
         cpu_busy_s=hosts["busy"].copy(),
+        cpu_busy_at_marks_s=marked,
         disk_reads=float(s["reads"]),
         disk_writes=float(s["writes"]),
         wal_flushes=int(s["flushes"]),

@@ -25,7 +25,7 @@ CONNECT, QUEUED, GRANTED, LATE, START, RECEIVED, LOST, LOST_IN_STATEMENT = range
 
 # Kinds of timers: a row goes on; and what else can fall due. Above the kind, in units of KINDS, a timer carries which
 # attempt, use of a row or life of a pool it was set for: what it meant may be gone by then.
-GO, FLUSHED, SEND, PATIENCE, LIMIT, NEW_WORKER, STOP, SEEN, BACK, CHECKPOINT = range(10)
+GO, FLUSHED, SEND, PATIENCE, LIMIT, NEW_WORKER, STOP, SEEN, BACK, CHECKPOINT, MARK = range(11)
 KINDS = 16
 
 RELEASED = -2
