@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from operator import le
 
 from dfr_sizing.catalogue import Catalogue, Place
-from dfr_sizing.demand import Situation, tables
 from dfr_sizing.demand import ledger as demand_ledger
-from dfr_sizing.drivers import rules
+from dfr_sizing.demand import tables
+from dfr_sizing.drivers import rule, rules
 from dfr_sizing.errors import InputError
 from dfr_sizing.ledger import Assumption, merged
 from dfr_sizing.model import Model, request_ledger
-from dfr_sizing.recommend.bounds import PER_SECOND, Excuses, Promise, broken_bound, iops_needed, promises, strength
+from dfr_sizing.recommend.bounds import PER_SECOND, Excuses, Promise, broken_bound, iops_needed, strength
 from dfr_sizing.recommend.candidates import (
     Candidate,
     PlaceOptions,
@@ -31,15 +31,17 @@ from dfr_sizing.recommend.evaluate import (
     Effort,
     Progress,
     day_profile,
+    glance_at,
     growth_curve,
     latency_checks,
-    overload,
+    precise,
     recovery_input,
     recovery_of,
     recovery_rates,
-    simulate_situations,
 )
 from dfr_sizing.recommend.explain import conditions, rule_of_thumb, sensitivities, warnings
+from dfr_sizing.recommend.feasibility import MOST_SIMULATED, Levels, Verdict, judged, overload, surely_missed
+from dfr_sizing.recommend.trial import Trial, checks_of, trial_of
 from dfr_sizing.recommend.types import (
     Infeasible,
     IopsSplit,
@@ -47,7 +49,6 @@ from dfr_sizing.recommend.types import (
     Plan,
     Recommendation,
     Rejection,
-    SituationResult,
 )
 from dfr_sizing.recovery import Strategy, all_strategies
 from dfr_sizing.scenario import FARMERS_RANGE, Scenario
@@ -55,8 +56,6 @@ from dfr_sizing.topology import Topology
 
 CURVE = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 FULL_EFFORT = Effort()
-MOST_SIMULATED = 60
-"""Candidates that are simulated before the search gives up: beyond that the bounds are not what binds."""
 
 
 @dataclass(slots=True)
@@ -92,7 +91,9 @@ class Search:
         self.executor = executor
         self.excuses: Excuses = Counter()
         self.nearest = Nearest()
-        self.simulated: dict[tuple[object, ...], tuple[SituationResult, ...]] = {}
+        self.checks = checks_of(self.design)
+        self.levels = Levels.of(rule("search.wrong_choice"), len(self.checks))
+        self.verdicts: dict[tuple[object, ...], Verdict] = {}
         self.simulated_requests = 0
 
     def places(self) -> tuple[Place, ...]:
@@ -120,17 +121,6 @@ class Search:
                 if options is not None:
                     found.append(options)
         return found
-
-    def simulate(
-        self, topology: Topology, situations: Sequence[Situation], down: int, requests: int
-    ) -> tuple[SituationResult, ...]:
-        """Simulate a deployment, or take what was simulated of its shape before."""
-        key = (topology.shape, tuple(situations), down, requests)
-        if key not in self.simulated:
-            found = simulate_situations(topology, self.design, situations, down, requests, self.seed, self.executor)
-            self.simulated_requests += sum(result.outcome.simulated_requests for result in found)
-            self.simulated[key] = found
-        return self.simulated[key]
 
     def first_that_serves(self, options: Sequence[PlaceOptions], down: int, excuses: Excuses) -> Candidate | None:
         """The cheapest candidate that meets every latency target with ``down`` application nodes down."""
@@ -166,30 +156,45 @@ class Search:
     def _missed(self, topology: Topology, down: int) -> str:
         """What a deployment misses when simulated.
 
-        A glance at the worst of the named days turns down what misses a target with its whole interval; what is left
-        is simulated in full on every one, and has to meet each target with its whole interval.
+        A glance at the worst of the named days turns down what misses a target for sure; what is left is judged on
+        every one that no other covers.
         """
-        glance = self.simulate(topology, (self.design.worst,), down, self.effort.glance)
-        verdict = overload(glance) or self._first_missed(glance, certainly=True)
-        if not verdict:
-            full = self.simulate(topology, tuple(Situation), down, self.effort.situation)
-            verdict = overload(full) or self._first_missed(full, certainly=False) or self._untold(full)
-        return verdict
+        glance = glance_at(topology, self.design, down, self.effort, self.seed, self.executor)
+        self.simulated_requests += glance.requests
+        failed, missed = overload(glance), None
+        if not failed:
+            missed = surely_missed(glance, [one for one in self.checks if one.situation in glance.jobs], self.levels)
+        trial = glance
+        if not failed and not missed:
+            found = self.verdict(topology, down)
+            failed, missed, trial = found.failed, found.missed, found.trial
+        if missed:
+            self._note(missed.promise, trial.estimate(missed, self.design.scenario.targets.confidence.mid).value)
+            return f"simulated: {missed.promise.title} above its target"
+        return failed
 
-    def _untold(self, results: Sequence[SituationResult]) -> str:
-        """A promise of which too few requests were simulated to say anything."""
-        told = {check.name for check in latency_checks(results, self.design)}
-        asked = {name for peak in self.design.peaks.values() for name in peak.load.rates}
-        untold = [kept.title for kept in promises(self.design) if kept.name not in told and asked & set(kept.classes)]
-        return f"simulated: too few requests to tell {untold[0]}" if untold else ""
+    def verdict(self, topology: Topology, down: int) -> Verdict:
+        """Judge a deployment, or take what came of its shape before."""
+        key = (topology.shape, down)
+        if key not in self.verdicts:
+            fresh = trial_of(topology, self.design, down, self.seed)
+            found = judged(fresh, self.checks, self.levels, self.executor)
+            self.simulated_requests += found.trial.requests
+            self.verdicts[key] = found
+        return self.verdicts[key]
 
-    def _first_missed(self, results: Sequence[SituationResult], *, certainly: bool) -> str:
-        for check in latency_checks(results, self.design):
-            if (check.low > check.target) if certainly else not check.passed:
-                promise = next(kept for kept in promises(self.design) if kept.name == check.name)
-                self._note(promise, check.predicted / check.target * promise.limit_s)
-                return f"simulated: {check.title} above its target"
-        return ""
+    def simulated(self, topology: Topology, down: int, *, exactly: bool) -> tuple[Trial, str]:
+        """The runs of a deployment for its plan; ``exactly``: as precise as asked for. And why they ended."""
+        done = self.verdicts.get((topology.shape, down))
+        trial = done.trial if done else trial_of(topology, self.design, down, self.seed)
+        before, said = trial.requests, "fixed"
+        # Two at least of what decides, one of what another covers: those only show their classes.
+        deciding = {check.situation for check in self.checks}
+        trial = trial.grown({name: 2 if name in deciding else 1 for name in trial.jobs}, self.executor)
+        if exactly:
+            trial, said = precise(trial, self.design, self.checks, self.effort.situation, self.executor)
+        self.simulated_requests += trial.requests - before
+        return trial, said
 
     def _note(self, promise: Promise, seconds: float) -> None:
         found, limit = seconds * PER_SECOND[promise.unit], promise.limit_s * PER_SECOND[promise.unit]
@@ -202,7 +207,8 @@ class Search:
     def plan(self, name: str, candidate: Candidate, down: int) -> Plan:
         """A candidate with everything that is known of it."""
         topology, way, design = candidate.topology, candidate.way, self.design
-        results = self.simulate(topology, tuple(Situation), down, self.effort.situation)
+        trial, stopped_by = self.simulated(topology, down, exactly=name == "recommended")
+        results = trial.results(design, stopped_by)
         found, available, checks = recovery_of(
             topology.place, topology.nodes, way.standby, way.strategy, design, self.seed
         )
@@ -213,7 +219,7 @@ class Search:
             name=name,
             topology=topology,
             strategy=way.strategy,
-            targets=(*latency_checks(results, design), *checks),
+            targets=(*latency_checks(trial, self.checks, design.scenario.targets.confidence.mid), *checks),
             headline=found,
             recovery=tuple(estimate for estimate in estimates if estimate.strategy is way.strategy),
             availability=available,

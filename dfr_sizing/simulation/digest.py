@@ -1,0 +1,124 @@
+"""What is kept of one simulated replication: latencies in batches, and sums. Made where the replication ran.
+
+A trace has a row for each request and a dozen columns; a digest has the latencies, in order of class and batch, and so
+costs little to send from another process and nothing to add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dfr_sizing.simulation.controls import ROWS, controls
+from dfr_sizing.simulation.draw import Stream
+from dfr_sizing.simulation.statistics import mser5
+from dfr_sizing.simulation.system import FloatArray, IntArray, Requests, System, Trace
+
+BATCHES = 8
+"""Batches of a replication, before they are merged: with the first four replications 31 degrees of freedom."""
+
+LONGEST_OVER_P95 = 1.5
+"""A request sent so many p95 of its class before the end, or later, does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """One replication. Seconds; arrays have one row a class, one column a batch, where not said otherwise.
+
+    ``latencies`` of each class in the order of its batches, ``counts`` how many each batch holds, ``controls`` their
+    sums (control, class, batch); ``waits`` and ``waited`` by batch alone; ``sent`` and ``failed`` by
+    class; ``utilisation`` by resource.
+    """
+
+    class_names: tuple[str, ...]
+    latencies: tuple[FloatArray, ...]
+    counts: IntArray
+    controls: FloatArray
+    waits: FloatArray
+    waited: FloatArray
+    sent: IntArray
+    failed: IntArray
+    finished: int
+    begun: int
+    until_s: float
+    utilisation: dict[str, float]
+
+
+def digest(system: System, requests: Requests, trace: Trace, streams: Sequence[Stream] | None = None) -> Digest:
+    """The digest of a replication; with the streams that it was drawn from, also its controls."""
+    classes = len(requests.class_names)
+    order = np.argsort(requests.class_index.astype(np.int16), kind="stable")
+    edges = np.searchsorted(requests.class_index[order], np.arange(classes + 1))
+    latency = counted_latency(trace, order, edges)
+    batch = _batches(trace.sent_s, latency)
+    found = controls(requests, streams) if streams else None
+    latencies, counts, sums = [], np.zeros((classes, BATCHES), np.int64), np.zeros((ROWS, classes, BATCHES))
+    for index in range(classes):
+        rows = order[edges[index] : edges[index + 1]]
+        rows = rows[batch[rows] >= 0]  # in order of sending, and so of batches
+        latencies.append(latency[rows])
+        counts[index] = np.bincount(batch[rows], minlength=BATCHES)
+        if found is not None:
+            for number in range(ROWS):
+                sums[number, index] = np.bincount(batch[rows], found[number, rows], BATCHES)
+    waiting = np.flatnonzero((batch >= 0) & np.isfinite(trace.worker_wait_s))
+    sent = np.diff(edges)
+    return Digest(
+        class_names=requests.class_names,
+        latencies=tuple(latencies),
+        counts=counts,
+        controls=sums if found is not None else sums[:0],
+        waits=np.bincount(batch[waiting], trace.worker_wait_s[waiting], BATCHES),
+        waited=np.bincount(batch[waiting], minlength=BATCHES).astype(np.float64),
+        sent=sent,
+        failed=np.bincount(requests.class_index[trace.failed], minlength=classes),
+        finished=int(np.isfinite(trace.answered_s).sum()),
+        begun=int(np.isfinite(trace.sent_s).sum()),
+        until_s=trace.until_s,
+        utilisation=_utilisation(system, trace),
+    )
+
+
+def counted_latency(trace: Trace, order: IntArray, edges: IntArray) -> FloatArray:
+    """Latency of each request, NaN where it does not count; ``order[edges[i]:edges[i + 1]]`` are the rows of class i.
+
+    A request sent shortly before the end is left out if its class mostly takes longer than what was left, or long
+    requests would be cut off and look short; one sent before that and still unanswered counts with its age.
+    """
+    sent, until = trace.sent_s, trace.until_s
+    answered = np.isfinite(trace.answered_s)
+    latency = np.where(answered, trace.answered_s, until) - sent
+    latency[trace.failed] = np.nan
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        rows = order[first:last]
+        known = latency[rows[answered[rows] & ~trace.failed[rows]]]
+        if len(known):
+            place = int(0.95 * (len(known) - 1))
+            usual = LONGEST_OVER_P95 * float(np.partition(known, place)[place])
+            latency[rows[sent[rows] > until - min(usual, until / 2)]] = np.nan
+    return latency
+
+
+def _batches(sent: FloatArray, latency: FloatArray) -> IntArray:
+    """The batch of each request: the warm-up cut (-1), then equal spans of sending time."""
+    batch = np.full(len(sent), -1, dtype=np.int64)
+    rows = np.flatnonzero(np.isfinite(latency))
+    if len(rows) == 0:
+        return batch
+    rows = rows[mser5(latency[rows]) :]
+    edges = np.linspace(sent[rows[0]], sent[rows[-1]], BATCHES + 1)[1:-1]
+    batch[rows] = np.searchsorted(edges, sent[rows], side="right")
+    return batch
+
+
+def _utilisation(system: System, trace: Trace) -> dict[str, float]:
+    busy = trace.cpu_busy_s / trace.until_s
+    workers = trace.worker_busy_s / trace.until_s / (system.workers_per_node * system.nodes)
+    return {
+        "application CPU": float(busy[list(system.node_cpu)].mean()),
+        "database CPU": float(busy[system.database_cpu]),
+        "HTTP workers": workers,
+        "database disk": (trace.disk_reads + trace.wal_flushes) / trace.until_s / system.disk.iops,
+    }
