@@ -45,7 +45,7 @@ class Effort:
 
 
 DISPLAY_SHORTEST_S = 40.0
-"""A replication for a picture or a first glance: several times the longest usual request, a sync batch of about 10 s."""
+"""A replication for a picture or a first glance: several times the longest usual request, about 10 s."""
 
 
 def glance_at(
@@ -59,7 +59,7 @@ def glance_at(
 
 def precise(
     trial: Trial, design: Design, checks: Sequence[Check], most: float, executor: Executor | None
-) -> tuple[Trial, str]:
+) -> tuple[Trial, dict[Situation, str]]:
     """Simulate on until the check that decides each target is as precise as run.precision; and why it ended.
 
     The rounds are planned from the spread of those before them. ``most`` requests are simulated of a named day, and
@@ -79,9 +79,13 @@ def precise(
             for name in {check.situation: None for check in wide}
         }
         if all(total <= trial.replications(name) for name, total in totals.items()):
-            short = [check.where for check, by in wide.items() if by > 1.0]
-            return trial, f"limit: {', '.join(short)}" if short else "precision"
+            return trial, {name: _stopped_by(wide, name) for name in totals}
         trial = trial.grown(totals, executor)
+
+
+def _stopped_by(wide: Mapping[Check, float], name: Situation) -> str:
+    short = [f"{of.promise.name} of {of.class_name}" for of, by in wide.items() if of.situation is name and by > 1.0]
+    return f"limit: {', '.join(short)}" if short else "precision"
 
 
 def latency_checks(trial: Trial, checks: Sequence[Check], confidence: float) -> tuple[TargetCheck, ...]:

@@ -2,9 +2,10 @@
 
 The search takes the cheapest deployment that meets all targets, so the choice is right if each deployment looked at is
 judged rightly: a check of feasibility (Batur & Kim 2010; Andradottir & Kim 2010) with an indifference zone. Their
-procedures continue within a triangle around the target; here each round has an interval of its own, and the probability
-of error is shared out among the rounds, the checks and the deployments (Bonferroni). For few rounds and most figures far
-from their targets, as here, that decides earlier, and the guarantee holds for any value, not only outside the zone:
+procedures continue within a triangle around the target; here each round has an interval of its own, and the
+probability of error is shared out among the rounds, the checks and the deployments (Bonferroni). For few rounds and
+figures mostly far from their targets, as here, that decides earlier, and what is decided for sure is so for any true
+value, not only outside the zone:
 
 - missed for sure: the interval of one check lies above its target (one of all checks, so each has its part);
 - met for sure: the interval of every check was below its target in some round. To accept wrongly, the one check that is
@@ -86,7 +87,7 @@ def surely_missed(trial: Trial, checks: Sequence[Check], levels: Levels) -> Chec
 
 def judged(trial: Trial, checks: Sequence[Check], levels: Levels, executor: Executor | None) -> Verdict:
     """Simulate a deployment in rounds until every check is decided."""
-    open_checks, close = list(checks), []
+    open_checks, close = list(checks), list[Check]()
     while True:
         totals = {check.situation: _next_round(trial, check) for check in open_checks}
         trial = trial.grown(totals, executor)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from operator import le
 
 from dfr_sizing.catalogue import Catalogue, Place
+from dfr_sizing.demand import Situation, tables
 from dfr_sizing.demand import ledger as demand_ledger
-from dfr_sizing.demand import tables
 from dfr_sizing.drivers import rule, rules
 from dfr_sizing.errors import InputError
 from dfr_sizing.ledger import Assumption, merged
@@ -52,6 +52,7 @@ from dfr_sizing.recommend.types import (
 )
 from dfr_sizing.recovery import Strategy, all_strategies
 from dfr_sizing.scenario import FARMERS_RANGE, Scenario
+from dfr_sizing.simulation.run import Job
 from dfr_sizing.topology import Topology
 
 CURVE = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
@@ -93,7 +94,9 @@ class Search:
         self.nearest = Nearest()
         self.checks = checks_of(self.design)
         self.levels = Levels.of(rule("search.wrong_choice"), len(self.checks))
-        self.verdicts: dict[tuple[object, ...], Verdict] = {}
+        # An alternative is there to compare with: the usual confidence will do.
+        self.usual = Levels(*[self.design.scenario.targets.confidence.mid] * 2)
+        self.trials: dict[tuple[Job, ...], Trial] = {}
         self.simulated_requests = 0
 
     def places(self) -> tuple[Place, ...]:
@@ -122,7 +125,9 @@ class Search:
                     found.append(options)
         return found
 
-    def first_that_serves(self, options: Sequence[PlaceOptions], down: int, excuses: Excuses) -> Candidate | None:
+    def first_that_serves(
+        self, options: Sequence[PlaceOptions], down: int, excuses: Excuses, levels: Levels
+    ) -> Candidate | None:
         """The cheapest candidate that meets every latency target with ``down`` application nodes down."""
         verdicts: dict[tuple[object, ...], str] = {}
         failed: list[tuple[float, ...]] = []
@@ -137,7 +142,7 @@ class Search:
                 if not verdict:
                     if len(failed) == MOST_SIMULATED:
                         return None
-                    verdict = self._missed(topology, down)
+                    verdict = self._missed(topology, down, levels)
                     failed.append(has)
                 verdicts[topology.shape] = verdict
             if not verdicts[topology.shape]:
@@ -153,7 +158,7 @@ class Search:
             return f"bound: {promise.title} above its target by processor sharing alone"
         return "bound: every HTTP worker held all the time" if value > 1.0 else ""
 
-    def _missed(self, topology: Topology, down: int) -> str:
+    def _missed(self, topology: Topology, down: int, levels: Levels) -> str:
         """What a deployment misses when simulated.
 
         A glance at the worst of the named days turns down what misses a target for sure; what is left is judged on
@@ -163,38 +168,43 @@ class Search:
         self.simulated_requests += glance.requests
         failed, missed = overload(glance), None
         if not failed:
-            missed = surely_missed(glance, [one for one in self.checks if one.situation in glance.jobs], self.levels)
+            missed = surely_missed(glance, [one for one in self.checks if one.situation in glance.jobs], levels)
         trial = glance
         if not failed and not missed:
-            found = self.verdict(topology, down)
+            found = self.verdict(topology, down, levels)
             failed, missed, trial = found.failed, found.missed, found.trial
         if missed:
             self._note(missed.promise, trial.estimate(missed, self.design.scenario.targets.confidence.mid).value)
             return f"simulated: {missed.promise.title} above its target"
         return failed
 
-    def verdict(self, topology: Topology, down: int) -> Verdict:
-        """Judge a deployment, or take what came of its shape before."""
-        key = (topology.shape, down)
-        if key not in self.verdicts:
-            fresh = trial_of(topology, self.design, down, self.seed)
-            found = judged(fresh, self.checks, self.levels, self.executor)
-            self.simulated_requests += found.trial.requests
-            self.verdicts[key] = found
-        return self.verdicts[key]
+    def verdict(self, topology: Topology, down: int, levels: Levels) -> Verdict:
+        """Judge a deployment."""
+        fresh = self._trial(topology, down)
+        found = judged(fresh, self.checks, levels, self.executor)
+        self._keep(fresh, found.trial)
+        return found
 
-    def simulated(self, topology: Topology, down: int, *, exactly: bool) -> tuple[Trial, str]:
-        """The runs of a deployment for its plan; ``exactly``: as precise as asked for. And why they ended."""
-        done = self.verdicts.get((topology.shape, down))
-        trial = done.trial if done else trial_of(topology, self.design, down, self.seed)
-        before, said = trial.requests, "fixed"
-        # Two at least of what decides, one of what another covers: those only show their classes.
-        deciding = {check.situation for check in self.checks}
-        trial = trial.grown({name: 2 if name in deciding else 1 for name in trial.jobs}, self.executor)
+    def simulated(self, topology: Topology, down: int, *, exactly: bool) -> tuple[Trial, dict[Situation, str]]:
+        """The runs of a deployment for its plan; ``exactly``: as precise as asked for. And why each ended."""
+        before, said = self._trial(topology, down), dict[Situation, str]()
+        # The first round of what decides, one replication of what another covers: those only show their classes.
+        deciding, least = {check.situation for check in self.checks}, int(rule("run.pilot_replications"))
+        trial = before.grown({name: least if name in deciding else 1 for name in before.jobs}, self.executor)
         if exactly:
             trial, said = precise(trial, self.design, self.checks, self.effort.situation, self.executor)
-        self.simulated_requests += trial.requests - before
+        self._keep(before, trial)
         return trial, said
+
+    def _trial(self, topology: Topology, down: int) -> Trial:
+        """What there is of a deployment: six nodes with two down are simulated as five with one down."""
+        fresh = trial_of(topology, self.design, down, self.seed)
+        found = self.trials.get(_simulated_as(fresh))
+        return replace(found, nodes_down=down) if found else fresh
+
+    def _keep(self, before: Trial, after: Trial) -> None:
+        self.simulated_requests += after.requests - before.requests
+        self.trials[_simulated_as(after)] = after
 
     def _note(self, promise: Promise, seconds: float) -> None:
         found, limit = seconds * PER_SECOND[promise.unit], promise.limit_s * PER_SECOND[promise.unit]
@@ -229,6 +239,11 @@ class Search:
         )
 
 
+def _simulated_as(trial: Trial) -> tuple[Job, ...]:
+    """What the numbers of a trial depend on."""
+    return tuple(trial.jobs.values())
+
+
 def recommend(
     scenario: Scenario,
     model: Model,
@@ -249,7 +264,7 @@ def recommend(
     places = search.places()
     options = search.options(places, ways_allowed(search.design), 1, search.excuses)
     tell("simulating candidates in order of cost", 0.1)
-    chosen = search.first_that_serves(options, 1, search.excuses) if options else None
+    chosen = search.first_that_serves(options, 1, search.excuses, search.levels) if options else None
     if chosen is None:
         raise _infeasible(search, places, options)
     tell("the named days", 0.35)
@@ -315,7 +330,7 @@ def _alternatives(search: Search, chosen: Candidate) -> tuple[Plan, ...]:
     aside: Excuses = Counter()
     plain = (Way(standby=False, strategy=Strategy.BACKUP_RESTORE),)
     options = place_options(search.catalogue, chosen.topology.place, search.design, plain, 0, aside)
-    minimum = search.first_that_serves([options], 0, aside) if options is not None else None
+    minimum = search.first_that_serves([options], 0, aside, search.usual) if options is not None else None
     if minimum is not None:
         found.append(search.plan("minimum", minimum, 0))
     found.append(search.plan("resilient", _resilient(search, chosen), 2))

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import request_classes
@@ -22,11 +24,11 @@ from dfr_sizing.simulation.load import HourLoad, streams
 from dfr_sizing.simulation.outcome import Runs, outcome
 from dfr_sizing.simulation.run import Job, grow, seconds_for
 from dfr_sizing.simulation.statistics import Estimate
-from dfr_sizing.simulation.system import System
+from dfr_sizing.simulation.system import FloatArray, System
 from dfr_sizing.topology import Topology, miss_ratio, system_of
 
-ENOUGH = 100
-"""Requests of a class with a target that the first round aims at: 72 are the fewest that bound a 95 % quantile."""
+ENOUGH = 150
+"""Requests of a class with a target that the first round aims at: half as many bound a 95 % quantile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +78,24 @@ class Trial:
     def failed_share(self, situation: Situation) -> float:
         """The share of the class that fails most often on a named day."""
         digests = self.digests[situation]
-        sent = sum(found.sent for found in digests)
-        failed = sum(found.failed for found in digests)
-        return max((float(bad / all_of) for bad, all_of in zip(failed, sent, strict=True) if all_of), default=0.0)
+        sent = np.sum([found.sent for found in digests], axis=0)
+        failed = np.sum([found.failed for found in digests], axis=0)
+        return float(np.max(failed / np.maximum(sent, 1), initial=0.0))
 
     @property
     def requests(self) -> int:
         """Requests simulated."""
         return sum(Runs(found).requests for found in self.digests.values())
 
-    def results(self, design: Design, stopped_by: str = "fixed") -> tuple[SituationResult, ...]:
+    def results(self, design: Design, stopped_by: Mapping[Situation, str]) -> tuple[SituationResult, ...]:
         """The outcome of each named day that was simulated, in the order of Situation."""
         found = []
         for name in Situation:
             if self.replications(name):
                 job, peak = self.jobs[name], design.peaks[name]
-                said = outcome(Runs(self.digests[name]), job.confidence, job.sync_batches, stopped_by, job.extra_load)
-                found.append(SituationResult(name, peak.hour, self.nodes_down, peak.load.requests_per_s, said))
+                why = stopped_by.get(name, "fixed")
+                told = outcome(Runs(self.digests[name]), job.confidence, job.sync_batches, why, job.extra_load)
+                found.append(SituationResult(name, peak.hour, self.nodes_down, peak.load.requests_per_s, told))
         return tuple(found)
 
 
@@ -166,40 +169,36 @@ def job(
 def more_often(drawn: Sequence[Stream], system: System, wanted: float) -> tuple[tuple[Stream, ...], float]:
     """Send each rare class that has a target up to ``wanted`` a second; and the share of CPU that this adds.
 
-    Between them, the rare classes take up to search.rare_class_share of what a resource has idle: the load only rises,
-    and by little where there is little left.
+    Between them, the rare classes take up to search.rare_class_share of each resource, times the square of what the
+    fullest of them has idle: the load only rises, and where it is high already by next to nothing.
     """
     classes = request_classes()
     rare = [stream for stream in drawn if classes[stream.name].target and stream.rate_per_s < wanted]
     if not rare:
         return tuple(drawn), 0.0
-    node = system.cpus[system.node_cpu[0]]
-    application = sum(system.cpus[index].full_capacity for index in system.node_cpu)
-    database = system.cpus[system.database_cpu].full_capacity
-    # Of each resource, what there is and what a stream takes of it a request.
-    resources = [
-        (application, lambda of: of.cost.app_cpu_s * of.app_factor),
-        (database, lambda of: of.cost.database_cpu_s * of.database_factor),
-        (float(system.workers_per_node * system.nodes), lambda of: 0.0 if of.background else _held(of, node.speed)),
-    ]
-    idle = [max(0.0, there - sum(of.rate_per_s * takes(of) for of in drawn)) for there, takes in resources]
-    share = rule("search.rare_class_share") / len(rare)
-    rates = {}
-    for stream in rare:
-        most = min(share * left / max(takes(stream), 1e-9) for left, (_, takes) in zip(idle, resources, strict=True))
-        rates[stream.name] = min(wanted, stream.rate_per_s + most)
+    there = np.array(
+        [
+            sum(system.cpus[index].full_capacity for index in system.node_cpu),
+            system.cpus[system.database_cpu].full_capacity,
+            float(system.workers_per_node * system.nodes),
+        ]
+    )
+    speed = system.cpus[system.node_cpu[0]].speed
+    taken = sum((of.rate_per_s * _takes(of, speed) for of in drawn), np.zeros(len(there)))
+    idle = np.maximum(0.0, 1.0 - taken / there)
+    room = rule("search.rare_class_share") / len(rare) * there * float(idle.min()) ** 2
+    rates = {of.name: min(wanted, of.rate_per_s + float(np.min(room / _takes(of, speed)))) for of in rare}
+    added = sum(((rates[of.name] - of.rate_per_s) * _takes(of, speed) for of in rare), np.zeros(len(there)))
     told = tuple(replace(of, rate_per_s=rates.get(of.name, of.rate_per_s)) for of in drawn)
-    added = [
-        sum((now.rate_per_s - was.rate_per_s) * takes(was) for now, was in zip(told, drawn, strict=True)) / there
-        for there, takes in resources[:2]
-    ]
-    return told, max(added)
+    return told, float((added / there)[:2].max())
 
 
-def _held(stream: Stream, speed: float) -> float:
-    """Seconds of a worker that a request takes at least."""
-    cost = stream.cost
-    return (cost.app_cpu_s * stream.app_factor + cost.database_cpu_s * stream.database_factor) / speed
+def _takes(stream: Stream, speed: float) -> FloatArray:
+    """What a request takes at least of application CPU, database CPU and HTTP workers, in seconds."""
+    app = stream.cost.app_cpu_s * stream.app_factor
+    database = stream.cost.database_cpu_s * stream.database_factor
+    held = 0.0 if stream.background else (app + database) / speed
+    return np.maximum(1e-9, [app, database, held])
 
 
 def short_of(trial: Trial, checks: Iterable[Check], confidence: float, precision: float) -> dict[Check, float]:

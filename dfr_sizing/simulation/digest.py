@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def digest(system: System, requests: Requests, trace: Trace, streams: Sequence[S
         latencies=tuple(latencies),
         counts=counts,
         controls=sums if found is not None else sums[:0],
-        waits=np.bincount(batch[waiting], trace.worker_wait_s[waiting], BATCHES),
+        waits=np.bincount(batch[waiting], trace.worker_wait_s[waiting], BATCHES).astype(np.float64),
         waited=np.bincount(batch[waiting], minlength=BATCHES).astype(np.float64),
         sent=sent,
         failed=np.bincount(requests.class_index[trace.failed], minlength=classes),
@@ -91,7 +92,7 @@ def counted_latency(trace: Trace, order: IntArray, edges: IntArray) -> FloatArra
     answered = np.isfinite(trace.answered_s)
     latency = np.where(answered, trace.answered_s, until) - sent
     latency[trace.failed] = np.nan
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         rows = order[first:last]
         known = latency[rows[answered[rows] & ~trace.failed[rows]]]
         if len(known):

@@ -85,7 +85,7 @@ class Runs:
         )
 
     def estimate(self, name: str, what: str, confidence: float, in_a_row: int = 1) -> Estimate:
-        """One figure of a class in seconds: ``mean``, ``p50``, ``p95``, ``p99``, or ``sum`` (p95 of so many in a row)."""
+        """One figure of a class in seconds: ``mean``, ``p50``, ``p95``, ``p99``, ``sum`` (p95 of so many in a row)."""
         if name not in self.digests[0].class_names:
             return NOTHING
         sample = self.sample(self.digests[0].class_names.index(name))

@@ -1,8 +1,8 @@
 """Runs a deployment under an hour's load: replications over processes, the same result on any number of them.
 
 The length of a run is planned from the spread of its first replications, and so are the rounds after it: what is
-simulated depends on the numbers seen and on no clock, so that one process gives what ten give. Replication k of a job is
-always the same, whatever asked for it.
+simulated depends on the numbers seen and on no clock, so that one process gives what ten give. Replication k of a job
+is always the same, whatever asked for it.
 """
 
 from __future__ import annotations

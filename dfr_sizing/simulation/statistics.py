@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from dfr_sizing.simulation.system import FloatArray, IntArray
@@ -25,6 +27,9 @@ FEWEST_BEYOND = 20
 
 MOST_BATCHES = 64
 """More batches than this add nothing to Student's quantile, and shorter ones hang together more."""
+
+FEWEST_FOR_SUM = 12
+"""Observations from which a sum of several is told: it is ruled by their mean, less by their law than a quantile."""
 
 CORRELATED_AT = 0.2
 """Level of the one-sided test of von Neumann at which neighbouring batches are merged (0.2 as in SEQUEST)."""
@@ -84,7 +89,7 @@ class Sample:
         values = np.concatenate(list(batches)) if len(batches) else np.empty(0)
         return cls(values, counts, np.arange(len(counts)), np.empty((0, len(counts))))
 
-    def sums(self, of_each: FloatArray) -> FloatArray:
+    def sums(self, of_each: npt.NDArray[Any]) -> FloatArray:
         """Per batch, the sum of what each observation has."""
         found = np.zeros(len(self.counts))
         filled = self.counts > 0
@@ -161,11 +166,9 @@ def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: Floa
     found = ratio(sample.sums(sample.values <= _at(ordered, q)), sample)
     few = n * min(q, 1 - q) < FEWEST_BEYOND
     with_controls = found.freedom > 0 and found.shift != 0.0
-    if with_controls:
-        found = replace(found, error=float(np.hypot(found.error, 1.0 / n)))
     centre = min(1.0, max(0.0, q - found.shift))
     value = _at(ordered, centre)
-    half = found.half(confidence)
+    half = found.half(confidence) + (1.0 / n if with_controls else 0.0)
     low, high = _ordered(ordered, n * (centre - half)), _ordered(ordered, n * (centre + half) + 1.0)
     if few and not with_controls:
         # Few and far between: nearly independent, and the normal law too narrow and without skew.
@@ -235,7 +238,7 @@ def _correlated(left: FloatArray, replication: IntArray) -> bool:
     if square <= 0.0:
         return False
     together = float((left[1:] * left[:-1])[within].sum()) / square
-    return together > float(special.ndtri(1.0 - CORRELATED_AT)) * float(within.sum()) ** 0.5
+    return bool(together > float(special.ndtri(1.0 - CORRELATED_AT)) * float(within.sum()) ** 0.5)
 
 
 def _pairs(replication: IntArray) -> IntArray:
@@ -254,23 +257,25 @@ def sum_in_a_row(sample: Sample, count: int, q: float, confidence: float) -> Est
     if n == 0:
         return NOTHING
     powers = np.array([sample.sums(sample.values**power) for power in (1, 2, 3)])
-    whole = _sum_quantile(powers.sum(axis=1), float(n), count, q)
+    totals: FloatArray = powers.sum(axis=1)
+    whole = float(_sum_quantile(totals, np.float64(n), count, q))
     filled = sample.counts > 0
     batches = int(filled.sum())
-    if batches < 3 or n < 2 * FEWEST_BEYOND:
-        return Estimate(float(whole), 0.0, float("inf"), n)
-    without = powers.sum(axis=1)[:, None] - powers[:, filled]
-    pseudo = batches * whole - (batches - 1) * _sum_quantile(without, n - sample.counts[filled], count, q)
+    if batches < 3 or n < FEWEST_FOR_SUM:
+        return Estimate(whole, 0.0, float("inf"), n)
+    without = totals[:, None] - powers[:, filled]
+    left = (n - sample.counts[filled]).astype(np.float64)
+    pseudo = batches * whole - (batches - 1) * _sum_quantile(without, left, count, q)
     error = float(np.std(pseudo, ddof=1)) / batches**0.5
     half = Ratio(0.0, error, batches - 1).half(confidence)
-    return Estimate(float(whole), max(0.0, float(whole) - half), float(whole) + half, n)
+    return Estimate(whole, max(0.0, whole - half), whole + half, n)
 
 
-def _sum_quantile(powers: FloatArray, n: FloatArray | float, count: int, q: float) -> FloatArray:
+def _sum_quantile(powers: FloatArray, n: FloatArray | np.float64, count: int, q: float) -> FloatArray:
     mean = powers[0] / n
     variance = np.maximum(powers[1] / n - mean**2, 0.0)
     third = powers[2] / n - 3.0 * mean * variance - mean**3
-    skew = third / np.maximum(variance, 1e-300) ** 1.5 / count**0.5
+    skew = third / np.maximum(variance, 1e-12 * mean**2) ** 1.5 / count**0.5
     z = float(special.ndtri(q))
     found: FloatArray = count * mean + (count * variance) ** 0.5 * (z + (z * z - 1.0) * skew / 6.0)
     return found
