@@ -1,6 +1,6 @@
-"""What is kept of one simulated replication: latencies in batches, and sums. Made where the replication ran.
+"""What is kept of one simulated replication: latencies in bins, and sums. Made where the replication ran.
 
-A trace has a row for each request and a dozen columns; a digest has the latencies, in order of class and batch, and so
+A trace has a row for each request and a dozen columns; a digest has the latencies, in order of class and time, and so
 costs little to send from another process and nothing to add up.
 """
 
@@ -14,11 +14,10 @@ import numpy as np
 
 from dfr_sizing.simulation.controls import ROWS, controls
 from dfr_sizing.simulation.draw import Stream
-from dfr_sizing.simulation.statistics import mser5
 from dfr_sizing.simulation.system import FloatArray, IntArray, Requests, System, Trace
 
-BATCHES = 8
-"""Batches of a replication, before they are merged: with the first four replications 31 degrees of freedom."""
+BINS = 64
+"""Equal spans of a replication's time that are told apart: the warm-up is cut off in whole ones."""
 
 LONGEST_OVER_P95 = 1.5
 """A request sent so many p95 of its class before the end, or later, does not count."""
@@ -26,11 +25,11 @@ LONGEST_OVER_P95 = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """One replication. Seconds; arrays have one row a class, one column a batch, where not said otherwise.
+    """One replication. Seconds; arrays have one row a class, one column a bin, where not said otherwise.
 
-    ``latencies`` of each class in the order of its batches, ``counts`` how many each batch holds, ``controls`` their
-    sums (control, class, batch); ``waits`` and ``waited`` by batch alone; ``sent`` and ``failed`` by
-    class; ``utilisation`` by resource.
+    ``latencies`` of each class in order of sending, ``counts`` how many each bin holds, ``controls`` their sums
+    (control, class, bin); ``waits`` and ``waited`` by bin, as are ``slowness`` and ``counted``: the sum of
+    latency over the mean of its class, and of how many; ``sent`` and ``failed`` by class; ``utilisation`` by resource.
     """
 
     class_names: tuple[str, ...]
@@ -39,6 +38,8 @@ class Digest:
     controls: FloatArray
     waits: FloatArray
     waited: FloatArray
+    slowness: FloatArray
+    counted: FloatArray
     sent: IntArray
     failed: IntArray
     finished: int
@@ -53,26 +54,30 @@ def digest(system: System, requests: Requests, trace: Trace, streams: Sequence[S
     order = np.argsort(requests.class_index.astype(np.int16), kind="stable")
     edges = np.searchsorted(requests.class_index[order], np.arange(classes + 1))
     latency = counted_latency(trace, order, edges)
-    batch = _batches(trace.sent_s, latency)
+    counted = np.isfinite(latency)
+    bin_of = np.where(counted, np.minimum(trace.sent_s / trace.until_s * BINS, BINS - 1), -1).astype(np.int64)
+    slowness = np.bincount(bin_of[counted], _relative(latency, order, edges)[counted], BINS)
     found = controls(requests, streams) if streams else None
-    latencies, counts, sums = [], np.zeros((classes, BATCHES), np.int64), np.zeros((ROWS, classes, BATCHES))
+    latencies, counts, sums = [], np.zeros((classes, BINS), np.int64), np.zeros((ROWS, classes, BINS))
     for index in range(classes):
         rows = order[edges[index] : edges[index + 1]]
-        rows = rows[batch[rows] >= 0]  # in order of sending, and so of batches
+        rows = rows[bin_of[rows] >= 0]  # in order of sending, and so of bins
         latencies.append(latency[rows])
-        counts[index] = np.bincount(batch[rows], minlength=BATCHES)
+        counts[index] = np.bincount(bin_of[rows], minlength=BINS)
         if found is not None:
             for number in range(ROWS):
-                sums[number, index] = np.bincount(batch[rows], found[number, rows], BATCHES)
-    waiting = np.flatnonzero((batch >= 0) & np.isfinite(trace.worker_wait_s))
+                sums[number, index] = np.bincount(bin_of[rows], found[number, rows], BINS)
+    waiting = np.flatnonzero((bin_of >= 0) & np.isfinite(trace.worker_wait_s))
     sent = np.diff(edges)
     return Digest(
         class_names=requests.class_names,
         latencies=tuple(latencies),
         counts=counts,
         controls=sums if found is not None else sums[:0],
-        waits=np.bincount(batch[waiting], trace.worker_wait_s[waiting], BATCHES).astype(np.float64),
-        waited=np.bincount(batch[waiting], minlength=BATCHES).astype(np.float64),
+        waits=np.bincount(bin_of[waiting], trace.worker_wait_s[waiting], BINS).astype(np.float64),
+        waited=np.bincount(bin_of[waiting], minlength=BINS).astype(np.float64),
+        slowness=slowness.astype(np.float64),
+        counted=counts.sum(axis=0).astype(np.float64),
         sent=sent,
         failed=np.bincount(requests.class_index[trace.failed], minlength=classes),
         finished=int(np.isfinite(trace.answered_s).sum()),
@@ -102,16 +107,15 @@ def counted_latency(trace: Trace, order: IntArray, edges: IntArray) -> FloatArra
     return latency
 
 
-def _batches(sent: FloatArray, latency: FloatArray) -> IntArray:
-    """The batch of each request: the warm-up cut (-1), then equal spans of sending time."""
-    batch = np.full(len(sent), -1, dtype=np.int64)
-    rows = np.flatnonzero(np.isfinite(latency))
-    if len(rows) == 0:
-        return batch
-    rows = rows[mser5(latency[rows]) :]
-    edges = np.linspace(sent[rows[0]], sent[rows[-1]], BATCHES + 1)[1:-1]
-    batch[rows] = np.searchsorted(edges, sent[rows], side="right")
-    return batch
+def _relative(latency: FloatArray, order: IntArray, edges: IntArray) -> FloatArray:
+    """Latency over the mean of its class: how slow everything is, whatever the mix of classes."""
+    found = np.full(len(latency), np.nan)
+    for first, last in pairwise(edges):
+        rows = order[first:last]
+        rows = rows[np.isfinite(latency[rows])]
+        if len(rows):
+            found[rows] = latency[rows] / max(float(latency[rows].mean()), 1e-300)
+    return found
 
 
 def _utilisation(system: System, trace: Trace) -> dict[str, float]:

@@ -8,16 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from dfr_sizing.simulation.controls import QUANTILES, SIZE, WITHIN, WORKLOADS
-from dfr_sizing.simulation.digest import Digest
+from dfr_sizing.simulation.digest import BINS, Digest
 from dfr_sizing.simulation.statistics import (
     NOTHING,
     Estimate,
     Sample,
     mean_estimate,
+    mser,
     quantile_estimate,
     ratio,
     sum_in_a_row,
 )
+from dfr_sizing.simulation.system import IntArray
+
+BATCHES = 8
+"""Batches of a replication, before they are merged: with the first four replications 31 degrees of freedom."""
+
+WARM_UP_FROM = 4
+"""Replications that say where the warm-up ends: those of the first round."""
 
 SYNC_CLASS = "mobile_sync_full"
 
@@ -74,14 +82,30 @@ class Runs:
 
     digests: tuple[Digest, ...]
 
+    @property
+    def warm_up(self) -> int:
+        """Bins cut off at the start of every replication: by MSER, from the first replications together.
+
+        A cut that each replication made for itself would leave out its busy start and keep its quiet one, a bias that
+        more replications do not lessen. This one is set by the first few and known to be alike for all.
+        """
+        first = self.digests[:WARM_UP_FROM]
+        counted = np.sum([found.counted for found in first], axis=0)
+        slowness = np.sum([found.slowness for found in first], axis=0)
+        return mser(np.where(counted > 0, slowness / np.maximum(counted, 1.0), 1.0))
+
     def sample(self, index: int) -> Sample:
         """The latencies of the class with this index, all controls with them."""
-        counts = np.concatenate([found.counts[index] for found in self.digests])
+        cut = self.warm_up
+        starts = _batch_starts(cut)
+        kept = [found.latencies[index][found.counts[index, :cut].sum() :] for found in self.digests]
+        counts = np.concatenate([np.add.reduceat(found.counts[index], starts) for found in self.digests])
+        controls = [np.add.reduceat(found.controls[:, index], starts, axis=1) for found in self.digests]
         return Sample(
-            values=np.concatenate([found.latencies[index] for found in self.digests]),
+            values=np.concatenate(kept),
             counts=counts,
-            replication=np.repeat(np.arange(len(self.digests)), len(counts) // len(self.digests)),
-            controls=np.concatenate([found.controls[:, index] for found in self.digests], axis=1),
+            replication=np.repeat(np.arange(len(self.digests)), len(starts)),
+            controls=np.concatenate(controls, axis=1),
         )
 
     def estimate(self, name: str, what: str, confidence: float, in_a_row: int = 1) -> Estimate:
@@ -161,13 +185,19 @@ def _class_outcome(name: str, sample: Sample, failed_share: float, confidence: f
 
 
 def _waits(digests: Sequence[Digest], confidence: float) -> Estimate:
-    """The mean wait for a worker over all classes, from sums by batch."""
-    sums = np.concatenate([found.waits for found in digests])
-    counts = np.concatenate([found.waited for found in digests])
+    """The mean wait for a worker over all classes, from sums by bin."""
+    starts = _batch_starts(Runs(tuple(digests)).warm_up)
+    sums = np.concatenate([np.add.reduceat(found.waits, starts) for found in digests])
+    counts = np.concatenate([np.add.reduceat(found.waited, starts) for found in digests])
     n = int(counts.sum())
     if n == 0:
         return NOTHING
-    replication = np.repeat(np.arange(len(digests)), len(counts) // len(digests))
+    replication = np.repeat(np.arange(len(digests)), len(starts))
     bare = Sample(np.empty(0), counts.astype(np.int64), replication, np.empty((0, len(counts))))
-    value, half = float(sums.sum()) / n, ratio(sums, bare).half(confidence)
-    return Estimate(value, max(0.0, value - half), value + half, n)
+    value, (down, up) = float(sums.sum()) / n, ratio(sums, bare).ends(confidence)
+    return Estimate(value, max(0.0, value - down), value + up, n)
+
+
+def _batch_starts(cut: int) -> IntArray:
+    """The bins with which the batches of a replication begin, after so many bins are cut off."""
+    return np.unique(np.linspace(cut, BINS, BATCHES + 1)[:-1].astype(np.int64))

@@ -8,7 +8,7 @@ is always the same, whatever asked for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -106,24 +106,44 @@ def replications_for(have: int, too_wide: float, most: int) -> int:
     return min(most, max(have + 1, math.ceil(wanted)))
 
 
+def until_precise(
+    more: Callable[[tuple[Digest, ...], int], tuple[Digest, ...]],
+    asked: Sequence[Asked],
+    precision: float,
+    confidence: float,
+    most: int,
+    in_a_row: int = 1,
+) -> tuple[Runs, str]:
+    """Rounds of replications until each asked-for estimate has a relative half-width of ``precision``, or ``most``.
+
+    ``more`` continues replications to so many in all. The first round is run.pilot_replications, from which the second
+    is planned. Also why it ended: ``precision``, or ``limit: `` and the estimates that fell short.
+    """
+    digests: tuple[Digest, ...] = ()
+    total = int(rule("run.pilot_replications"))
+    while True:
+        digests = more(digests, total)
+        runs = Runs(digests)
+        wide = {one: runs.estimate(one.class_name, one.what, confidence, in_a_row).half_width for one in asked}
+        # A class that never came has no half-width; more of the same would say no more.
+        widest = max((width for width in wide.values() if not math.isnan(width)), default=0.0)
+        total = replications_for(len(digests), widest / precision, most)
+        if total == len(digests):
+            short = [f"{one.what} of {one.class_name}" for one, width in wide.items() if not width <= precision]
+            return runs, f"limit: {', '.join(short)}" if short else "precision"
+
+
 def run_until(
     job: Job, asked: Sequence[Asked], precision: float, most_requests: float, executor: Executor | None
 ) -> Outcome:
-    """Simulate until each asked-for estimate has a relative half-width of ``precision``, or so many requests are sent.
-
-    The first round is run.pilot_replications, from which the second is planned.
-    """
-    least = int(rule("run.pilot_replications"))
-    most = max(least, int(most_requests / max(job.requests, 1.0)))
-    digests: tuple[Digest, ...] = ()
-    total = least
-    while True:
-        (digests,) = grow([(job, digests)], [total], executor)
-        runs = Runs(digests)
-        found = {one: runs.estimate(one.class_name, one.what, job.confidence, job.sync_batches) for one in asked}
-        widest = max((estimate.half_width / precision for estimate in found.values() if estimate.n), default=0.0)
-        total = replications_for(len(digests), widest, most)
-        if total == len(digests):
-            short = [f"{one.class_name} {one.what}" for one in asked if found[one].half_width > precision]
-            said = f"limit: {', '.join(short)}" if short else "precision"
-            return outcome(runs, job.confidence, job.sync_batches, said, job.extra_load)
+    """Simulate a job until each asked-for estimate is precise enough, or ``most_requests`` are expected to be sent."""
+    most = max(int(rule("run.pilot_replications")), int(most_requests / max(job.requests, 1.0)))
+    runs, said = until_precise(
+        lambda have, total: grow([(job, have)], [total], executor)[0],
+        asked,
+        precision,
+        job.confidence,
+        most,
+        job.sync_batches,
+    )
+    return outcome(runs, job.confidence, job.sync_batches, said, job.extra_load)
