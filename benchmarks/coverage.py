@@ -141,7 +141,7 @@ def replicate(study: Study, seed: int, number: int) -> Digest:
     return digest(study.system, requests, simulate_open(study.system, requests, study.seconds))
 
 
-def one_seed(key: str, seed: int) -> tuple[list[Bounds], list[Bounds], int, bool]:
+def one_seed(key: str, seed: int, most: int = MOST) -> tuple[list[Bounds], list[Bounds], int, bool]:
     """Intervals of FIGURES by both procedures; replications of the sequential one, and whether it gave up."""
     study, kept = STUDIES[key], list[Digest]()
 
@@ -150,7 +150,7 @@ def one_seed(key: str, seed: int) -> tuple[list[Bounds], list[Bounds], int, bool
         return tuple(kept[:total])
 
     asked = [Asked("request", what) for what in ("mean", "p95")]
-    runs, said = until_precise(more, asked, 0.05, CONFIDENCE, MOST)
+    runs, said = until_precise(more, asked, 0.05, CONFIDENCE, most)
     fixed = Runs(more((), FIXED))
     return _intervals(fixed), _intervals(runs), len(runs.digests), said != "precision"
 

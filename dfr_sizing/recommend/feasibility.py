@@ -36,10 +36,16 @@ MOST_LOOKS = 7
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Confidence of the intervals that decide: ``met`` of one below its target, ``missed`` of one above."""
+    """Confidence of the intervals that decide: ``met`` of one below its target, ``missed`` of one above.
+
+    After so many ``doublings`` of the first round, what is still open is decided by the usual confidence interval, or
+    ``by_value``: by the figure itself, for an alternative that is only there to compare with.
+    """
 
     met: float
     missed: float
+    doublings: int = MOST_LOOKS - 2
+    by_value: bool = False
 
     @classmethod
     def of(cls, wrong: float, checks: int) -> Levels:
@@ -58,10 +64,9 @@ class Verdict:
     trial: Trial
 
 
-def most_replications(job: Job) -> int:
+def most_replications(job: Job, doublings: int = MOST_LOOKS - 2) -> int:
     """The most replications of a job: doublings of the first round, within run.most_requests."""
     pilot = int(rule("run.pilot_replications"))
-    doublings = MOST_LOOKS - 2
     while doublings and pilot * 2**doublings * job.requests > rule("run.most_requests"):
         doublings -= 1
     return int(pilot * 2**doublings)
@@ -100,16 +105,23 @@ def judged(trial: Trial, checks: Sequence[Check], levels: Levels, executor: Exec
             found = trial.estimate(check, levels.met)
             if found.n and found.high <= check.promise.limit_s:
                 continue
-            at_limit = trial.replications(check.situation) >= most_replications(trial.jobs[check.situation])
+            at_limit = trial.replications(check.situation) >= most_replications(
+                trial.jobs[check.situation], levels.doublings
+            )
             if not at_limit and not found.half_width <= rule("search.indifference"):
                 still.append(check)
-            elif trial.estimate(check, trial.jobs[check.situation].confidence).high <= check.promise.limit_s:
+            elif _usually_met(trial, check, levels):
                 close.append(check)
             else:
-                return Verdict(check, "", tuple(close), trial)
+                return Verdict(check, "", (*close, check), trial)
         open_checks = still
         if not open_checks:
             return Verdict(None, "", tuple(close), trial)
+
+
+def _usually_met(trial: Trial, check: Check, levels: Levels) -> bool:
+    found = trial.estimate(check, trial.jobs[check.situation].confidence)
+    return (found.value if levels.by_value else found.high) <= check.promise.limit_s
 
 
 def _next_round(trial: Trial, check: Check) -> int:

@@ -49,6 +49,7 @@ from dfr_sizing.recommend.types import (
     Plan,
     Recommendation,
     Rejection,
+    Selection,
 )
 from dfr_sizing.recovery import Strategy, all_strategies
 from dfr_sizing.scenario import FARMERS_RANGE, Scenario
@@ -95,8 +96,12 @@ class Search:
         self.checks = checks_of(self.design)
         self.levels = Levels.of(rule("search.wrong_choice"), len(self.checks))
         # An alternative is there to compare with: the usual confidence will do.
-        self.usual = Levels(*[self.design.scenario.targets.confidence.mid] * 2)
+        usual = self.design.scenario.targets.confidence.mid
+        self.usual = Levels(usual, usual, doublings=2, by_value=True)
         self.trials: dict[tuple[Job, ...], Trial] = {}
+        self.verdicts: dict[tuple[tuple[Job, ...], Levels], Verdict] = {}
+        self.judged = 0
+        self.close: list[str] = []
         self.simulated_requests = 0
 
     def places(self) -> tuple[Place, ...]:
@@ -173,17 +178,24 @@ class Search:
         if not failed and not missed:
             found = self.verdict(topology, down, levels)
             failed, missed, trial = found.failed, found.missed, found.trial
+            if missed in found.close and levels == self.levels:
+                self.close.append(f"{topology.title}, {missed.where}")
+        if levels == self.levels:
+            self.judged += 1
         if missed:
             self._note(missed.promise, trial.estimate(missed, self.design.scenario.targets.confidence.mid).value)
             return f"simulated: {missed.promise.title} above its target"
         return failed
 
     def verdict(self, topology: Topology, down: int, levels: Levels) -> Verdict:
-        """Judge a deployment."""
-        fresh = self._trial(topology, down)
-        found = judged(fresh, self.checks, levels, self.executor)
-        self._keep(fresh, found.trial)
-        return found
+        """Judge a deployment from its first round on, whatever there is of it; or take what came of it before."""
+        fresh = trial_of(topology, self.design, down, self.seed)
+        key = (_simulated_as(fresh), levels)
+        if key not in self.verdicts:
+            found = judged(fresh, self.checks, levels, self.executor)
+            self._keep(fresh, found.trial)
+            self.verdicts[key] = found
+        return self.verdicts[key]
 
     def simulated(self, topology: Topology, down: int, *, exactly: bool) -> tuple[Trial, dict[Situation, str]]:
         """The runs of a deployment for its plan; ``exactly``: as precise as asked for. And why each ended."""
@@ -196,6 +208,18 @@ class Search:
         self._keep(before, trial)
         return trial, said
 
+    def selection(self, chosen: Verdict, plan: Plan) -> Selection:
+        """How sure the choice is."""
+        return Selection(
+            probability=1.0 - rule("search.wrong_choice"),
+            indifference=rule("search.indifference"),
+            judged=self.judged,
+            checks=len(self.checks),
+            close=(*self.close, *(check.where for check in chosen.close)),
+            replications=sum(result.outcome.replications for result in plan.situations),
+            seconds=sum(result.outcome.simulated_s for result in plan.situations),
+        )
+
     def _trial(self, topology: Topology, down: int) -> Trial:
         """What there is of a deployment: six nodes with two down are simulated as five with one down."""
         fresh = trial_of(topology, self.design, down, self.seed)
@@ -204,7 +228,9 @@ class Search:
 
     def _keep(self, before: Trial, after: Trial) -> None:
         self.simulated_requests += after.requests - before.requests
-        self.trials[_simulated_as(after)] = after
+        known = self.trials.get(_simulated_as(after))
+        if known is None or known.requests < after.requests:
+            self.trials[_simulated_as(after)] = after
 
     def _note(self, promise: Promise, seconds: float) -> None:
         found, limit = seconds * PER_SECOND[promise.unit], promise.limit_s * PER_SECOND[promise.unit]
@@ -278,6 +304,7 @@ def recommend(
     curve = growth_curve(topology, design, CURVE, 1, effort, seed, executor)
     tell("what the answer depends on", 0.95)
     split = replace(iops_needed(topology.database, design), bought=topology.iops)
+    verdict = search.verdict(topology, 1, search.levels)
     home = next(found for found in options if found.place == topology.place)
     result = _assembled(search, recommended, alternatives, options, split)
     tell("done", 1.0)
@@ -285,6 +312,7 @@ def recommend(
         result,
         day=day,
         growth_curve=curve,
+        selection=search.selection(verdict, recommended),
         sensitivities=sensitivities(scenario, model, catalogue, home.place, chosen.way),
         warnings=warnings(recommended, model),
     )

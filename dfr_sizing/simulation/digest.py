@@ -29,7 +29,7 @@ class Digest:
 
     ``latencies`` of each class in order of sending, ``counts`` how many each bin holds, ``controls`` their sums
     (control, class, bin); ``waits`` and ``waited`` by bin, as are ``slowness`` and ``counted``: the sum of
-    latency over the mean of its class, and of how many; ``sent`` and ``failed`` by class; ``utilisation`` by resource.
+    latency over the p75 of its class, and of how many; ``sent`` and ``failed`` by class; ``utilisation`` by resource.
     """
 
     class_names: tuple[str, ...]
@@ -108,13 +108,18 @@ def counted_latency(trace: Trace, order: IntArray, edges: IntArray) -> FloatArra
 
 
 def _relative(latency: FloatArray, order: IntArray, edges: IntArray) -> FloatArray:
-    """Latency over the mean of its class: how slow everything is, whatever the mix of classes."""
+    """Latency over the p75 of its class and not above 1: how slow everything is, whatever the mix of classes.
+
+    The few very slow requests would drown a warm-up in noise, and it shows in all the others as well.
+    """
     found = np.full(len(latency), np.nan)
     for first, last in pairwise(edges):
         rows = order[first:last]
         rows = rows[np.isfinite(latency[rows])]
         if len(rows):
-            found[rows] = latency[rows] / max(float(latency[rows].mean()), 1e-300)
+            place = int(0.75 * (len(rows) - 1))
+            usual = max(float(np.partition(latency[rows], place)[place]), 1e-300)
+            found[rows] = np.minimum(latency[rows] / usual, 1.0)
     return found
 
 

@@ -27,6 +27,9 @@ BATCHES = 8
 WARM_UP_FROM = 4
 """Replications that say where the warm-up ends: those of the first round."""
 
+LONGEST_WARM_UP = BINS // 3
+"""A replication is several times as long as its warm-up; a cut beyond this is chance."""
+
 SYNC_CLASS = "mobile_sync_full"
 
 
@@ -92,7 +95,7 @@ class Runs:
         first = self.digests[:WARM_UP_FROM]
         counted = np.sum([found.counted for found in first], axis=0)
         slowness = np.sum([found.slowness for found in first], axis=0)
-        return mser(np.where(counted > 0, slowness / np.maximum(counted, 1.0), 1.0))
+        return min(mser(np.where(counted > 0, slowness / np.maximum(counted, 1.0), 1.0)), LONGEST_WARM_UP)
 
     def sample(self, index: int) -> Sample:
         """The latencies of the class with this index, all controls with them."""

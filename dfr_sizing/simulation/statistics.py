@@ -12,6 +12,7 @@ those are independent by their seeds. Controls are sums of known mean zero, used
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,7 +29,7 @@ FEWEST_BEYOND = 20
 MOST_BATCHES = 64
 """More batches than this add nothing to Student's quantile, and shorter ones hang together more."""
 
-FEWEST_FOR_SUM = 12
+FEWEST_FOR_SUM = 8
 """Observations from which a sum of several is told: it is ruled by their mean, less by their law than a quantile."""
 
 CORRELATED_AT = 0.2
@@ -120,7 +121,7 @@ class Ratio:
 
         Congestion comes in bursts, so that most runs see a little less of it than the mean and few see much more; a
         symmetric interval then lies too low (as Skart does, Tafazzoli & Wilson 2011). Infinite without a degree of
-        freedom. The bend is kept within a factor of two: far out it is not meant to be used.
+        freedom. The bend is that of 95 %, within a factor of two: further out the expansion behind it does not hold.
         """
         if self.freedom < 1:
             return float("inf"), float("inf")
@@ -129,11 +130,13 @@ class Ratio:
         if abs(bend) < 1e-6:
             return student * self.error, student * self.error
 
-        def bent(at: float) -> float:
-            far: float = abs(float(np.cbrt(1.0 + 6.0 * bend * (at - bend))) - 1.0) / abs(2.0 * bend)
-            return min(max(far, student / 2.0), 2.0 * student)
+        usual = float(special.stdtrit(self.freedom, 0.975))
 
-        return bent(student) * self.error, bent(-student) * self.error
+        def bent(at: float) -> float:
+            far = abs(float(np.cbrt(1.0 + 6.0 * bend * (at - bend))) - 1.0) / abs(2.0 * bend)
+            return float(min(max(far / usual, 0.5), 2.0))
+
+        return bent(usual) * student * self.error, bent(-usual) * student * self.error
 
 
 def mser5(values: FloatArray) -> int:
@@ -148,7 +151,7 @@ def mser5(values: FloatArray) -> int:
 
 
 def mser(means: FloatArray) -> int:
-    """How many batch means to cut at the start, at most the first half: that with the least error of what remains."""
+    """How many batch means to cut at the start, at most the first half: so that what remains has the least error."""
     batches = len(means)
     # Suffix sums give mean and variance of every remainder in one pass.
     left = np.arange(batches, 0, -1)
@@ -189,6 +192,8 @@ def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: Floa
     found = ratio(sample.sums(sample.values <= _at(ordered, q)), sample)
     few = n * min(q, 1 - q) < FEWEST_BEYOND
     with_controls = found.freedom > 0 and found.shift != 0.0
+    if few:
+        found = replace(found, skewness=0.0)  # of a handful of requests: noise
     centre = min(1.0, max(0.0, q - found.shift))
     value = _at(ordered, centre)
     one_more = 1.0 / n if with_controls else 0.0
@@ -267,8 +272,8 @@ def _skewness(residual: FloatArray) -> float:
     square = float(apart @ apart) / batches
     if square <= 0.0:
         return 0.0
-    corrected: float = (batches * (batches - 1)) ** 0.5 / (batches - 2)
-    return float((apart**3).mean()) / square**1.5 * corrected
+    third = float((apart**3).mean())
+    return third / square**1.5 * math.sqrt(batches * (batches - 1)) / (batches - 2)
 
 
 def _correlated(left: FloatArray, replication: IntArray) -> bool:

@@ -21,6 +21,7 @@ from dfr_sizing.recommend.types import (
     Recommendation,
     Rejection,
     RuleOfThumb,
+    Selection,
     SituationResult,
     Swing,
     TargetCheck,
@@ -243,6 +244,7 @@ def recommendation(currency: str = "USD", rate: tuple[float, float, float] = (1.
         model=model.name,
         model_error={"throughput": 0.021, "mean": -0.043, "p95": 0.114},
         simulated_requests=4_321_000,
+        selection=Selection(0.95, 0.05, 3, 39, ("deadline-surge: report",), 120, 14_000.0),
     )
 
 
