@@ -196,7 +196,7 @@ def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: Floa
         found = replace(found, skewness=0.0)  # of a handful of requests: noise
     centre = min(1.0, max(0.0, q - found.shift))
     value = _at(ordered, centre)
-    one_more = 1.0 / n if with_controls else 0.0
+    one_more = 1.0 / n if with_controls and few else 0.0
     down, up = found.ends(confidence)
     # Fewer within the value than the share says, and the quantile lies above it.
     low = _ordered(ordered, n * (centre - up - one_more))
@@ -232,7 +232,7 @@ def ratio(sums: FloatArray, sample: Sample) -> Ratio:
     1977); with controls it is what regression on them leaves.
     """
     counts, controls, replication = sample.counts.astype(np.float64), sample.controls, sample.replication
-    n = counts.sum()
+    n = float(counts.sum())
     while True:
         residual = sums - sums.sum() / n * counts
         found, left = _regressed(residual, controls, counts, n)
@@ -273,7 +273,7 @@ def _skewness(residual: FloatArray) -> float:
     if square <= 0.0:
         return 0.0
     third = float((apart**3).mean())
-    return third / square**1.5 * math.sqrt(batches * (batches - 1)) / (batches - 2)
+    return third / math.pow(square, 1.5) * math.sqrt(batches * (batches - 1)) / (batches - 2)
 
 
 def _correlated(left: FloatArray, replication: IntArray) -> bool:
