@@ -16,7 +16,7 @@ from race import Contender, Lap, Run, figures, race
 
 from dfr_sizing.analytic import mmc
 from dfr_sizing.simulation import compiled
-from dfr_sizing.simulation.statistics import Estimate, mean_estimate
+from dfr_sizing.simulation.statistics import Estimate, Sample, mean_estimate
 from dfr_sizing.simulation.system import Cpu, Disk, FloatArray, Requests, System
 
 SERVERS, SERVICE_RATE = 3, 1.0
@@ -155,4 +155,4 @@ def _mean(laps: Sequence[Lap]) -> Estimate:
     batches: list[FloatArray] = []
     for lap in laps:
         batches += np.array_split(lap.times[int(WARM_UP_SHARE * len(lap.times)) :], BATCHES)
-    return mean_estimate(batches, CONFIDENCE)
+    return mean_estimate(Sample.of(batches), CONFIDENCE)
