@@ -17,8 +17,8 @@ from dfr_sizing.drivers import rule
 from dfr_sizing.model import RequestCost
 from dfr_sizing.simulation.system import FloatArray, IntArray, Requests
 
-STATEMENTS_PER_ROUND = 6
-MOST_ROUNDS = 12
+STATEMENTS_PER_ROUND = 12
+MOST_ROUNDS = 6
 """Python and SQL alternate once per so many statements: each alternation costs the simulation two events, and under
 processor sharing only the sums matter (Cohen 1979); the waits of all statements are kept by Cpu.dispatch_s."""
 
