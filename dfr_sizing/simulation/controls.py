@@ -16,7 +16,7 @@ import numpy as np
 from scipy import special
 
 from dfr_sizing.simulation.draw import Stream
-from dfr_sizing.simulation.system import FloatArray, Requests
+from dfr_sizing.simulation.system import FloatArray, IntArray, Requests
 
 QUANTILES = (0.5, 0.95, 0.99)
 SIZE, WITHIN, WORKLOADS = 0, 1, 1 + len(QUANTILES)
@@ -30,15 +30,15 @@ SERVER_LOADS = (0.86, 0.93)
 the latencies of the default deployment (squared correlation 0.6 to 0.7 over batches of 20 to 80 s)."""
 
 
-def controls(requests: Requests, streams: Sequence[Stream]) -> FloatArray:
-    """One row a control, one column a request; each of mean zero."""
+def controls(requests: Requests, streams: Sequence[Stream], of_class: Sequence[IntArray]) -> FloatArray:
+    """One row a control, one column a request; each of mean zero. ``of_class`` are the requests of each stream."""
     found = np.zeros((ROWS, len(requests)))
     for number, stream in enumerate(streams):
         variance = math.log1p(stream.cost.cv**2)
         mean = stream.cost.app_cpu_s * stream.app_factor
         if variance <= 0.0 or mean <= 0.0:
             continue
-        rows = requests.class_index == number
+        rows = of_class[number]
         size = requests.app_cpu_s[rows] / mean
         found[SIZE, rows] = size - 1.0
         for place, q in enumerate(QUANTILES):

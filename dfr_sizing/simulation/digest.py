@@ -23,9 +23,9 @@ LONGEST_OVER_P95 = 1.5
 """A request sent so many p95 of its class before the end, or later, does not count."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Digest:
-    """One replication. Seconds; arrays have one row a class, one column a bin, where not said otherwise.
+    """One replication, equal to itself alone. Seconds; one row a class, one column a bin, where not said otherwise.
 
     ``latencies`` of each class in order of sending, ``counts`` how many each bin holds, ``controls`` their sums
     (control, class, bin); ``waits`` and ``waited`` by bin, as are ``slowness`` and ``counted``: the sum of
@@ -57,10 +57,11 @@ def digest(system: System, requests: Requests, trace: Trace, streams: Sequence[S
     counted = np.isfinite(latency)
     bin_of = np.where(counted, np.minimum(trace.sent_s / trace.until_s * BINS, BINS - 1), -1).astype(np.int64)
     slowness = np.bincount(bin_of[counted], _relative(latency, order, edges)[counted], BINS)
-    found = controls(requests, streams) if streams else None
+    of_class = [order[first:last] for first, last in pairwise(edges)]
+    found = controls(requests, streams, of_class) if streams else None
     latencies, counts, sums = [], np.zeros((classes, BINS), np.int64), np.zeros((ROWS, classes, BINS))
     for index in range(classes):
-        rows = order[edges[index] : edges[index + 1]]
+        rows = of_class[index]
         rows = rows[bin_of[rows] >= 0]  # in order of sending, and so of bins
         latencies.append(latency[rows])
         counts[index] = np.bincount(bin_of[rows], minlength=BINS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from dfr_sizing.simulation.statistics import (
     ratio,
     sum_in_a_row,
 )
-from dfr_sizing.simulation.system import IntArray
+from dfr_sizing.simulation.system import FloatArray, IntArray
 
 BATCHES = 8
 """Batches of a replication, before they are merged: with the first four replications 31 degrees of freedom."""
@@ -29,6 +30,9 @@ WARM_UP_FROM = 4
 
 LONGEST_WARM_UP = BINS // 3
 """A replication is several times as long as its warm-up; a cut beyond this is chance."""
+
+KEPT = 64
+"""Samples kept at hand: a figure is asked for round after round, and again for the plan."""
 
 SYNC_CLASS = "mobile_sync_full"
 
@@ -99,34 +103,48 @@ class Runs:
 
     def sample(self, index: int) -> Sample:
         """The latencies of the class with this index, all controls with them."""
-        cut = self.warm_up
-        starts = _batch_starts(cut)
-        kept = [found.latencies[index][found.counts[index, :cut].sum() :] for found in self.digests]
-        counts = np.concatenate([np.add.reduceat(found.counts[index], starts) for found in self.digests])
-        controls = [np.add.reduceat(found.controls[:, index], starts, axis=1) for found in self.digests]
-        return Sample(
-            values=np.concatenate(kept),
-            counts=counts,
-            replication=np.repeat(np.arange(len(self.digests)), len(starts)),
-            controls=np.concatenate(controls, axis=1),
-        )
+        return _sample(self.digests, index)
+
+    def ordered(self, index: int) -> FloatArray:
+        """The same latencies, sorted."""
+        return _ordered(self.digests, index)
 
     def estimate(self, name: str, what: str, confidence: float, in_a_row: int = 1) -> Estimate:
         """One figure of a class in seconds: ``mean``, ``p50``, ``p95``, ``p99``, ``sum`` (p95 of so many in a row)."""
         if name not in self.digests[0].class_names:
             return NOTHING
-        sample = self.sample(self.digests[0].class_names.index(name))
+        index = self.digests[0].class_names.index(name)
+        sample = self.sample(index)
         if what == "sum":
             return sum_in_a_row(sample, in_a_row, 0.95, confidence)
         if what == "mean":
             return mean_estimate(_for_mean(sample), confidence)
         place = ("p50", "p95", "p99").index(what)
-        return quantile_estimate(_for_quantile(sample, place), QUANTILES[place], confidence)
+        return quantile_estimate(_for_quantile(sample, place), QUANTILES[place], confidence, self.ordered(index))
 
     @property
     def requests(self) -> int:
         """Requests answered."""
         return sum(found.finished for found in self.digests)
+
+
+@lru_cache(maxsize=KEPT)
+def _sample(digests: tuple[Digest, ...], index: int) -> Sample:
+    cut = Runs(digests).warm_up
+    starts = _batch_starts(cut)
+    counts = np.concatenate([np.add.reduceat(found.counts[index], starts) for found in digests])
+    controls = [np.add.reduceat(found.controls[:, index], starts, axis=1) for found in digests]
+    return Sample(
+        values=np.concatenate([found.latencies[index][found.counts[index, :cut].sum() :] for found in digests]),
+        counts=counts,
+        replication=np.repeat(np.arange(len(digests)), len(starts)),
+        controls=np.concatenate(controls, axis=1),
+    )
+
+
+@lru_cache(maxsize=KEPT)
+def _ordered(digests: tuple[Digest, ...], index: int) -> FloatArray:
+    return np.sort(_sample(digests, index).values)
 
 
 def _for_mean(sample: Sample) -> Sample:
@@ -149,7 +167,7 @@ def outcome(runs: Runs, confidence: float, sync_batches: int, stopped_by: str = 
         if len(sample.values):
             sent = sum(int(found.sent[index]) for found in digests)
             failed = sum(int(found.failed[index]) for found in digests)
-            by_class[name] = _class_outcome(name, sample, failed / max(1, sent), confidence)
+            by_class[name] = _class_outcome(name, sample, runs.ordered(index), failed / max(1, sent), confidence)
     seconds = sum(found.until_s for found in digests)
     finished = runs.requests
     return Outcome(
@@ -171,8 +189,9 @@ def outcome(runs: Runs, confidence: float, sync_batches: int, stopped_by: str = 
     )
 
 
-def _class_outcome(name: str, sample: Sample, failed_share: float, confidence: float) -> ClassOutcome:
-    ordered = np.sort(sample.values)
+def _class_outcome(
+    name: str, sample: Sample, ordered: FloatArray, failed_share: float, confidence: float
+) -> ClassOutcome:
     quantiles = [
         quantile_estimate(_for_quantile(sample, place), q, confidence, ordered) for place, q in enumerate(QUANTILES)
     ]

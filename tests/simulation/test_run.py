@@ -72,7 +72,7 @@ def test_controls_have_mean_zero() -> None:
     means = []
     for number in range(40):
         requests = draw_open([STREAM], 100.0, 3, number)
-        means.append(controls(requests, [STREAM])[:, len(requests) // 10 :].mean(axis=1))
+        means.append(controls(requests, [STREAM], [np.arange(len(requests))])[:, len(requests) // 10 :].mean(axis=1))
     found = np.array(means)
     assert found.shape == (40, ROWS)
     # four standard errors of 40 replications: a false alarm in some 1,000 runs for six rows
