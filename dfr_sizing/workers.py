@@ -22,9 +22,9 @@ def workers(processes: int) -> Iterator[ProcessPoolExecutor | None]:
     if processes == 1:
         yield None
         return
-    # A server that has imported the engine once and is forked from: safe beside threads, and quick.
+    # A server that has made the engine ready once and is forked from: safe beside threads, and quick.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["dfr_sizing.simulation.run"])
+    context.set_forkserver_preload(["dfr_sizing.simulation.warm_up"])
     _start_server()
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent)
     try:

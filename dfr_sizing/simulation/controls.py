@@ -16,6 +16,7 @@ import numpy as np
 from scipy import special
 
 from dfr_sizing.simulation.draw import Stream
+from dfr_sizing.simulation.jit import compiled
 from dfr_sizing.simulation.system import FloatArray, IntArray, Requests
 
 QUANTILES = (0.5, 0.95, 0.99)
@@ -30,26 +31,67 @@ SERVER_LOADS = (0.86, 0.93)
 the latencies of the default deployment (squared correlation 0.6 to 0.7 over batches of 20 to 80 s)."""
 
 
-def controls(requests: Requests, streams: Sequence[Stream], of_class: Sequence[IntArray]) -> FloatArray:
-    """One row a control, one column a request; each of mean zero. ``of_class`` are the requests of each stream."""
-    found = np.zeros((ROWS, len(requests)))
+def control_sums(requests: Requests, streams: Sequence[Stream], bin_of: IntArray, bins: int) -> FloatArray:
+    """The sums of each control over the requests of a class in a bin: rows, classes, bins. Each control has mean zero.
+
+    ``bin_of`` is each request's bin, below 0 where it does not count.
+    """
+    classes = len(streams)
+    inverse_mean, largest = np.zeros(classes), np.zeros((len(QUANTILES), classes))
     for number, stream in enumerate(streams):
         variance = math.log1p(stream.cost.cv**2)
         mean = stream.cost.app_cpu_s * stream.app_factor
-        if variance <= 0.0 or mean <= 0.0:
-            continue
-        rows = of_class[number]
-        size = requests.app_cpu_s[rows] / mean
-        found[SIZE, rows] = size - 1.0
-        for place, q in enumerate(QUANTILES):
-            largest = math.exp(float(special.ndtri(q)) * math.sqrt(variance) - variance / 2)
-            found[WITHIN + place, rows] = (size <= largest) - q
+        if variance > 0.0 and mean > 0.0:
+            inverse_mean[number] = 1.0 / mean
+            largest[:, number] = np.exp(special.ndtri(QUANTILES) * math.sqrt(variance) - variance / 2)
+    servers = np.zeros((len(SERVER_LOADS), 3))
     if all(stream.cost.tail_share == 0.0 for stream in streams):
-        for place, load in enumerate(SERVER_LOADS):
-            sql = float(place)
-            work = requests.app_cpu_s + sql * requests.database_cpu_s
-            found[WORKLOADS + place] = _workload(requests.arrival_s, work, [_work(of, sql) for of in streams], load)
-    return found
+        for number, load in enumerate(SERVER_LOADS):
+            servers[number] = _server(streams, float(number), load)
+    sums = np.zeros((ROWS, classes, bins))
+    _add_up(
+        requests.class_index, bin_of, requests.arrival_s, requests.app_cpu_s, requests.database_cpu_s,
+        inverse_mean, largest, np.array(QUANTILES), servers, sums,
+    )  # fmt: skip
+    return sums
+
+
+def _server(streams: Sequence[Stream], sql: float, load: float) -> tuple[float, float, float]:
+    """A single server that takes the requests' Python and ``sql`` times their SQL at this load.
+
+    How much of the SQL; its speed; and the work that arrivals find there on average (Pollaczek, Khinchine: they are
+    Poisson and see the mean over time, Wolff 1982). Zeros where there is no work.
+    """
+    classes = [_work(stream, sql) for stream in streams]
+    asked = sum(rate * mean for rate, mean, _ in classes)
+    if asked <= 0.0:
+        return 0.0, 0.0, 0.0
+    speed = asked / load
+    second = sum(rate * mean**2 * (1.0 + cv**2) for rate, mean, cv in classes)
+    return sql, speed, second / (2.0 * (speed - asked))
+
+
+@compiled
+def _add_up(
+    class_index: IntArray, bin_of: IntArray, arrival_s: FloatArray, app_s: FloatArray, database_s: FloatArray,
+    inverse_mean: FloatArray, largest: FloatArray, shares: FloatArray, servers: FloatArray, sums: FloatArray,
+) -> None:  # fmt: skip
+    """One pass over the requests; a server's work falls with time and rises with each request (Lindley)."""
+    work = np.zeros(len(servers))
+    for i in range(len(class_index)):
+        of, at, elapsed = class_index[i], bin_of[i], arrival_s[i] - arrival_s[max(0, i - 1)]
+        if at >= 0 and inverse_mean[of] > 0.0:
+            size = app_s[i] * inverse_mean[of]
+            sums[SIZE, of, at] += size - 1.0
+            for place in range(len(shares)):
+                sums[WITHIN + place, of, at] += (1.0 if size <= largest[place, of] else 0.0) - shares[place]
+        for number in range(len(servers)):
+            sql, speed, mean_work = servers[number]
+            if speed > 0.0:
+                found = max(0.0, work[number] - speed * elapsed)
+                if at >= 0:
+                    sums[WORKLOADS + number, of, at] += found - mean_work
+                work[number] = found + app_s[i] + sql * database_s[i]
 
 
 def _work(stream: Stream, sql: float) -> tuple[float, float, float]:
@@ -57,21 +99,3 @@ def _work(stream: Stream, sql: float) -> tuple[float, float, float]:
     cost = stream.cost
     mean = cost.app_cpu_s * stream.app_factor + sql * cost.database_cpu_s * stream.database_factor
     return stream.rate_per_s, mean, cost.cv
-
-
-def _workload(
-    arrival_s: FloatArray, work_s: FloatArray, classes: Sequence[tuple[float, float, float]], load: float
-) -> FloatArray:
-    """The work that each arrival finds at a single server loaded so, less its mean (Pollaczek, Khinchine).
-
-    Arrivals are Poisson and see the mean over time (Wolff 1982).
-    """
-    asked = sum(rate * mean for rate, mean, _ in classes)
-    if asked <= 0.0 or len(work_s) == 0:
-        return np.zeros(len(work_s))
-    speed = asked / load
-    second = sum(rate * mean**2 * (1.0 + cv**2) for rate, mean, cv in classes)
-    steps = np.concatenate(([0.0], work_s[:-1])) - speed * np.diff(arrival_s, prepend=arrival_s[0])
-    walk = np.cumsum(steps)
-    found: FloatArray = walk - np.minimum.accumulate(np.minimum(walk, 0.0)) - second / (2.0 * (speed - asked))
-    return found

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
-from dfr_sizing.simulation.controls import ROWS, controls
+from dfr_sizing.simulation.controls import control_sums
 from dfr_sizing.simulation.draw import Stream
 from dfr_sizing.simulation.system import FloatArray, IntArray, Requests, System, Trace
 
@@ -27,13 +28,14 @@ LONGEST_OVER_P95 = 1.5
 class Digest:
     """One replication, equal to itself alone. Seconds; one row a class, one column a bin, where not said otherwise.
 
-    ``latencies`` of each class in order of sending, ``counts`` how many each bin holds, ``controls`` their sums
-    (control, class, bin); ``waits`` and ``waited`` by bin, as are ``slowness`` and ``counted``: the sum of
-    latency over the p75 of its class, and of how many; ``sent`` and ``failed`` by class; ``utilisation`` by resource.
+    ``latencies`` of each class in order of sending (seven digits: half the bytes to send and to sort), ``counts`` how
+    many each bin holds, ``controls`` their sums (control, class, bin); ``waits`` and ``waited`` by bin, as are
+    ``slowness`` and ``counted``: the sum of latency over the p75 of its class, and of how many; ``sent`` and ``failed``
+    by class; ``utilisation`` by resource.
     """
 
     class_names: tuple[str, ...]
-    latencies: tuple[FloatArray, ...]
+    latencies: tuple[npt.NDArray[np.float32], ...]
     counts: IntArray
     controls: FloatArray
     waits: FloatArray
@@ -58,23 +60,19 @@ def digest(system: System, requests: Requests, trace: Trace, streams: Sequence[S
     bin_of = np.where(counted, np.minimum(trace.sent_s / trace.until_s * BINS, BINS - 1), -1).astype(np.int64)
     slowness = np.bincount(bin_of[counted], _relative(latency, order, edges)[counted], BINS)
     of_class = [order[first:last] for first, last in pairwise(edges)]
-    found = controls(requests, streams, of_class) if streams else None
-    latencies, counts, sums = [], np.zeros((classes, BINS), np.int64), np.zeros((ROWS, classes, BINS))
+    latencies, counts = [], np.zeros((classes, BINS), np.int64)
     for index in range(classes):
         rows = of_class[index]
         rows = rows[bin_of[rows] >= 0]  # in order of sending, and so of bins
-        latencies.append(latency[rows])
+        latencies.append(latency[rows].astype(np.float32))
         counts[index] = np.bincount(bin_of[rows], minlength=BINS)
-        if found is not None:
-            for number in range(ROWS):
-                sums[number, index] = np.bincount(bin_of[rows], found[number, rows], BINS)
     waiting = np.flatnonzero((bin_of >= 0) & np.isfinite(trace.worker_wait_s))
     sent = np.diff(edges)
     return Digest(
         class_names=requests.class_names,
         latencies=tuple(latencies),
         counts=counts,
-        controls=sums if found is not None else sums[:0],
+        controls=control_sums(requests, streams, bin_of, BINS) if streams else np.zeros((0, classes, BINS)),
         waits=np.bincount(bin_of[waiting], trace.worker_wait_s[waiting], BINS).astype(np.float64),
         waited=np.bincount(bin_of[waiting], minlength=BINS).astype(np.float64),
         slowness=slowness.astype(np.float64),

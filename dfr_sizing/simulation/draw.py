@@ -83,44 +83,51 @@ def _poisson_times(rng: np.random.Generator, rate: float, until_s: float) -> Flo
 def _with_demands(
     streams: Sequence[Stream], index: IntArray, at: FloatArray, think: FloatArray, seed: int, replication: int
 ) -> Requests:
-    n = len(index)
-    columns = {
-        name: np.zeros(n) for name in ("app", "database", "client", "reads", "wal", "flush", "statements", "rounds")
-    }
-    threads = np.ones(n, dtype=np.int64)
-    background = np.zeros(n, dtype=bool)
-    for number, stream in enumerate(streams):
-        rows = np.flatnonzero(index == number)
-        cost = stream.cost
-        rng = generator(seed, "demands", stream.name, replication)
-        size = _lognormal(rng, len(rows), cost.cv)
-        tail = np.where(rng.random(len(rows)) < cost.tail_share, cost.tail_factor, 1.0)
-        tail /= 1.0 + cost.tail_share * (cost.tail_factor - 1.0)
-        columns["app"][rows] = cost.app_cpu_s * stream.app_factor * size
-        columns["database"][rows] = cost.database_cpu_s * stream.database_factor * size * tail
-        columns["client"][rows] = stream.client_cpu_s
-        columns["reads"][rows] = rng.poisson(cost.pages * stream.miss_ratio, len(rows))
-        columns["wal"][rows] = cost.wal_bytes * size
-        columns["flush"][rows] = _lognormal(rng, len(rows), rule("postgresql.flush_cv"))
-        columns["statements"][rows] = cost.statements
-        columns["rounds"][rows] = rounds_of(cost.statements)
-        threads[rows] = cost.threads
-        background[rows] = stream.background
+    order = np.argsort(index.astype(np.int16), kind="stable")
+    counts = np.bincount(index, minlength=len(streams))
+    drawn = [_demands(stream, int(count), seed, replication) for stream, count in zip(streams, counts, strict=True)]
+    columns = np.empty((5, len(index)))
+    for number, column in enumerate(columns):
+        column[order] = np.concatenate([np.empty(0), *(parts[number] for parts in drawn)])
+
+    def of_class(values: list[float]) -> FloatArray:
+        return np.array(values, dtype=np.float64)[index]
+
     return Requests(
         class_names=tuple(stream.name for stream in streams),
         class_index=index,
         arrival_s=at,
         think_s=think,
-        app_cpu_s=columns["app"],
-        database_cpu_s=columns["database"],
-        client_cpu_s=columns["client"],
-        rounds=columns["rounds"].astype(np.int64),
-        threads=threads,
-        reads=columns["reads"],
-        wal_bytes=columns["wal"],
-        flush_factor=columns["flush"],
-        statements=columns["statements"],
-        background=background,
+        app_cpu_s=columns[0],
+        database_cpu_s=columns[1],
+        client_cpu_s=of_class([stream.client_cpu_s for stream in streams]),
+        rounds=np.array([rounds_of(stream.cost.statements) for stream in streams], dtype=np.int64)[index],
+        threads=np.array([stream.cost.threads for stream in streams], dtype=np.int64)[index],
+        reads=columns[2],
+        wal_bytes=columns[3],
+        flush_factor=columns[4],
+        statements=of_class([stream.cost.statements for stream in streams]),
+        background=np.array([stream.background for stream in streams], dtype=bool)[index],
+    )
+
+
+def _demands(stream: Stream, count: int, seed: int, replication: int) -> tuple[FloatArray, ...]:
+    """What ``count`` requests of a class take: Python, SQL, pages read, bytes of WAL, and the flush's factor."""
+    cost = stream.cost
+    rng = generator(seed, "demands", stream.name, replication)
+    size = _lognormal(rng, count, cost.cv)
+    sql = size
+    if cost.tail_share > 0.0:
+        tail = np.where(rng.random(count) < cost.tail_share, cost.tail_factor, 1.0)
+        sql = size * tail / (1.0 + cost.tail_share * (cost.tail_factor - 1.0))
+    reads = rng.poisson(cost.pages * stream.miss_ratio, count).astype(np.float64)
+    flush = _lognormal(rng, count, rule("postgresql.flush_cv")) if cost.wal_bytes > 0.0 else np.ones(count)
+    return (
+        cost.app_cpu_s * stream.app_factor * size,
+        cost.database_cpu_s * stream.database_factor * sql,
+        reads,
+        cost.wal_bytes * size,
+        flush,
     )
 
 

@@ -78,7 +78,7 @@ class Sample:
     (one row each) the sums over its observations of something whose mean is zero.
     """
 
-    values: FloatArray
+    values: npt.NDArray[np.floating[Any]]
     counts: IntArray
     replication: IntArray
     controls: FloatArray
