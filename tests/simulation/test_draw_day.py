@@ -26,10 +26,6 @@ DAY = [
 ]
 
 
-def times_of(requests: Requests, name: str) -> FloatArray:
-    return requests.arrival_s[requests.class_index == requests.class_names.index(name)]
-
-
 def by_hour(at: FloatArray, compress: float = 1.0) -> FloatArray:
     return np.bincount((at * compress / HOUR_S).astype(int), minlength=HOURS).astype(np.float64)
 

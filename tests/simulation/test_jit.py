@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dfr_sizing.simulation import compiled, jit
+from dfr_sizing.simulation import compiled, jit, rare
 
 SOURCE = """
 from dfr_sizing.simulation.jit import compiled
@@ -47,8 +47,9 @@ def test_the_digest_is_that_of_every_source_of_the_engine(tmp_path: Path, monkey
 
 
 def test_every_function_of_the_engine_carries_the_digest() -> None:
-    for function in (compiled._run, compiled._set_up, compiled.fall_due):
-        assert function._cache._cache_file._source_stamp[1] == jit._SOURCES  # type: ignore[attr-defined]
+    functions: tuple[Any, ...] = (compiled._run, compiled._set_up, rare.fall_due)
+    for function in functions:
+        assert function._cache._cache_file._source_stamp[1] == jit._SOURCES
 
 
 def test_code_of_other_sources_is_not_taken_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from classical import FREE_DISK, OpenEngine, one_host, poisson_arrivals, request
 from scipy import stats
 
 from dfr_sizing.simulation import compiled, reference
+from dfr_sizing.simulation.records import Records, hosts_of
 from dfr_sizing.simulation.system import Balancing, Cpu, Outage, Patience, Requests, System, Trace, WorkerLife
 
 both_engines = pytest.mark.parametrize(
@@ -159,7 +160,8 @@ def test_a_later_attempt_succeeds_once_the_worker_is_free(simulate: OpenEngine) 
     trace = simulate(system, requests(2, arrival_s=[0.0, 0.0], app_cpu_s=[3.0, 1.0]), 99.0)
     assert trace.answered_s == pytest.approx([3.0, 8.5])
     assert trace.worker_wait_s == pytest.approx([0.0, 7.5])
-    assert (trace.timeouts, trace.cpu_busy_s[0]) == (1, pytest.approx(5.0))
+    assert trace.timeouts == 1
+    assert trace.cpu_busy_s[0] == pytest.approx(5.0)
 
 
 @both_engines
@@ -197,7 +199,8 @@ def test_workers_end_after_their_requests_and_the_next_start_cold(simulate: Open
     trace = simulate(replace(one_host(Cpu(1), 1), worker_life=life), stream, 99.0)
     assert trace.answered_s == pytest.approx([1, 2, 3, 4, 5, 9.5, 10.5, 11.5, 12.5, 13.5, 18.0, 19.0])
     assert trace.worker_wait_s[[5, 10]] == pytest.approx([8.0, 16.5])
-    assert (trace.recycled, trace.worker_busy_s) == (2, pytest.approx(13.0))
+    assert trace.recycled == 2
+    assert trace.worker_busy_s == pytest.approx(13.0)
     later = simulate(replace(one_host(Cpu(1), 1), worker_life=replace(life, served_at_start=3)), stream, 99.0)
     assert later.answered_s[:4] == pytest.approx([1.0, 2.0, 6.5, 7.5])
     assert later.recycled == 3  # 2 + 5 + 5
@@ -340,3 +343,27 @@ def test_a_run_that_needs_more_room_starts_again_and_gives_the_same(
             assert ours == pytest.approx(theirs, rel=1e-12), field.name
         else:
             np.testing.assert_array_equal(ours, theirs, err_msg=field.name)
+
+
+@pytest.mark.parametrize("clients_held", [500, 520])
+def test_no_job_is_written_beyond_the_room(clients_held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 200 commits end together, and their answers come to a host whose room some 500 others have nearly filled: the run
+    # has to stop before the second job that does not fit, or it writes into memory that is not its own.
+    guards: list[tuple[Records, int]] = []
+
+    def guarded(*arguments: object) -> tuple[Records, ...]:
+        hosts, shares, jobs = hosts_of(*arguments)  # type: ignore[arg-type]
+        guards.append((np.zeros(len(jobs) + 1000, dtype=jobs.dtype), len(jobs)))
+        return hosts, shares, guards[-1][0]
+
+    monkeypatch.setattr(compiled, "hosts_of", guarded)
+    disk = replace(FREE_DISK, flush_latency_s=50.0)
+    system = replace(one_host(Cpu(8), 200, disk=disk), cpus=(Cpu(8),) * 3, client_cpu=2)
+    at = [*np.linspace(0.0, 1.0, 600), *np.linspace(2.0, 3.0, 200), *np.linspace(60.0, 90.0, clients_held)]
+    n = len(at)
+    client = np.where(np.arange(n) < 800, 1e-4, 1e6)
+    commits = ((np.arange(n) >= 600) & (np.arange(n) < 800)).astype(np.float64)
+    trace = compiled.simulate_open(system, requests(n, arrival_s=at, client_cpu_s=client, wal_bytes=commits), 200.0)
+    assert np.isfinite(trace.answered_s).sum() == 800
+    assert len(guards) > 1
+    assert not any(jobs["key"][end:].any() or jobs["row"][end:].any() for jobs, end in guards)

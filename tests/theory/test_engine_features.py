@@ -135,13 +135,14 @@ def test_bytes_limit_large_reads_and_operations_small_ones(simulate: OpenEngine)
     # AWS EC2 User Guide, ebs-optimized: an m5.large has 593.75 MB/s for 30 min a day, and 81.25 MB/s after
     most = (593.75e6 - 81.25e6) * 1800
     fast, usual = 593.75e6 / PAGE_BYTES, 81.25e6 / PAGE_BYTES
-    instance = replace(FREE_DISK, bytes_per_s=81.25e6, bytes_burst=Burst(593.75e6, most, most))
+    bucket = Burst(593.75e6, most, most)
+    instance = replace(FREE_DISK, bytes_per_s=81.25e6, bytes_burst=bucket)
     stream = requests(2, arrival_s=[0.0, 0.0], reads=[1800 * fast, 60 * usual])
     trace = simulate(one_host(Cpu(1), 4, disk=instance), stream, 1e4)
     assert trace.answered_s == pytest.approx([1800.0, 1860.0], rel=1e-9)
     # a volume of 16,000 IOPS: 131 MB/s of pages; within the burst its operations limit, after it the instance's bytes
     volume = replace(instance, iops=16_000.0)
-    spent = replace(volume, bytes_burst=replace(volume.bytes_burst, at_start=0.0))
+    spent = replace(volume, bytes_burst=replace(bucket, at_start=0.0))
     for disk, seconds in ((volume, 1.0), (spent, 16_000 / usual)):
         trace = simulate(one_host(Cpu(1), 4, disk=disk), requests(1, arrival_s=[0.0], reads=[16_000.0]), 1e4)
         assert trace.answered_s == pytest.approx([seconds])
