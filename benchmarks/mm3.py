@@ -16,13 +16,13 @@ from race import Contender, Lap, Run, figures, race
 
 from dfr_sizing.analytic import mmc
 from dfr_sizing.simulation import compiled
-from dfr_sizing.simulation.statistics import Estimate, mean_estimate
+from dfr_sizing.simulation.statistics import Estimate, Sample, mean_estimate
 from dfr_sizing.simulation.system import Cpu, Disk, FloatArray, Requests, System
 
 SERVERS, SERVICE_RATE = 3, 1.0
 ARRIVAL_RATE = 0.8 * SERVERS * SERVICE_RATE
 
-ROUNDS = 1
+ROUNDS = 0
 """How often a request asks the database, for no time at all. To be 0, a single piece of CPU, once ``Requests`` takes
 that: the two pieces and the empty statement of today cost the engine two events more than M/M/3 has."""
 
@@ -155,4 +155,4 @@ def _mean(laps: Sequence[Lap]) -> Estimate:
     batches: list[FloatArray] = []
     for lap in laps:
         batches += np.array_split(lap.times[int(WARM_UP_SHARE * len(lap.times)) :], BATCHES)
-    return mean_estimate(batches, CONFIDENCE)
+    return mean_estimate(Sample.of(batches), CONFIDENCE)

@@ -25,6 +25,7 @@ from dfr_sizing.recommend.types import (
     Plan,
     Recommendation,
     Rejection,
+    Selection,
     SituationResult,
     Swing,
     TargetCheck,
@@ -90,6 +91,7 @@ def recommendation_json(r: Recommendation) -> Json:
             "seed": r.seed,
             "model": {"name": r.model, "error": r.model_error},
             "simulated_requests": r.simulated_requests,
+            "selection": _selection(r.selection),
             "scenario": r.scenario.model_dump(),
         }
     )
@@ -310,9 +312,27 @@ def _situation(result: SituationResult) -> Json:
         "requests_per_s": result.requests_per_s,
         "throughput_per_s": outcome.throughput,
         "finished_share": outcome.finished_share,
+        "replications": outcome.replications,
+        "stopped_by": outcome.stopped_by,
+        "extra_load": outcome.extra_load,
         "utilisation": outcome.utilisation,
         "worker_wait_s": _estimate(outcome.worker_wait),
         "classes": {name: _class(found) for name, found in outcome.classes.items()},
+    }
+
+
+def _selection(selection: Selection | None) -> Json | None:
+    """How sure the choice is."""
+    if selection is None:
+        return None
+    return {
+        "probability": selection.probability,
+        "indifference": selection.indifference,
+        "judged": selection.judged,
+        "checks": selection.checks,
+        "close": selection.close,
+        "replications": selection.replications,
+        "simulated_s": selection.seconds,
     }
 
 

@@ -218,10 +218,19 @@ def _listed(name: str, texts: Iterable[str]) -> list[RenderableType]:
 def _provenance(r: Recommendation) -> RenderableType:
     return _fact(
         "Computed",
-        f"seed {r.seed}, {r.simulated_requests:,} requests simulated, model {r.model}, its error: "
+        f"seed {r.seed}, {r.simulated_requests:,} requests simulated{_sure(r)}, model {r.model}, its error: "
         f"{model_error(r.model_error)}",
         "dim",
     )
+
+
+def _sure(r: Recommendation) -> str:
+    """How sure the choice is."""
+    sure = r.selection
+    if sure is None:
+        return ""
+    close = f", close: {', '.join(sure.close)}" if sure.close else ""
+    return f", right choice of {sure.judged} with {share(sure.probability)} at least{close}"
 
 
 def _height(blocks: Iterable[RenderableType], console: Console, width: int) -> int:

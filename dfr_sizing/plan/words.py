@@ -48,8 +48,10 @@ def minutes(value: float) -> str:
 
 def spread(low: float, high: float, unit: str) -> str:
     """An interval: ``1.5 to 1.7 s``."""
-    if not (math.isfinite(low) and math.isfinite(high)):
+    if not math.isfinite(low) or math.isnan(high):
         return NO_DATA
+    if not math.isfinite(high):
+        return f"{number(low)} {unit} or more"  # too few requests for an upper bound
     if unit == "fraction":
         return f"{100.0 * low:.2f} to {share(high, 2)}"
     return f"{number(low)} to {number(high)} {unit}"

@@ -16,7 +16,7 @@ from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.recommend.closed_form import PARTS, ClosedForm, at_utilisation, closed_form, limited, pooled
 from dfr_sizing.recommend.design import Design
-from dfr_sizing.recommend.evaluate import job
+from dfr_sizing.recommend.trial import trial_of
 from dfr_sizing.recommend.types import Compared, CrossCheck, Plan, SituationResult
 from dfr_sizing.simulation.draw import Stream
 from dfr_sizing.simulation.outcome import Outcome
@@ -37,17 +37,13 @@ class Cause:
     text: str
 
 
-def cross_check(plan: Plan, design: Design, requests: int, seed: int) -> CrossCheck | None:
-    """The steady peak hour of a plan beside its closed form; None where it was not simulated.
-
-    ``requests`` and ``seed`` are those of the simulation: rare classes are sent as often as they were there.
-    """
+def cross_check(plan: Plan, design: Design, seed: int) -> CrossCheck | None:
+    """The steady peak hour of a plan beside its closed form; None where it was not simulated."""
     result = next((found for found in plan.situations if found.situation is Situation.STEADY), None)
     if result is None:
         return None
-    load = design.peaks[Situation.STEADY].load
-    run = job(plan.topology, design, load, result.nodes_down, requests, seed)
-    return compare(result, run.system, run.streams, load.rates)
+    run = trial_of(plan.topology, design, result.nodes_down, seed).jobs[Situation.STEADY]
+    return compare(result, run.system, run.streams, design.peaks[Situation.STEADY].load.rates)
 
 
 def compare(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dfr_sizing.catalogue import Place
 from dfr_sizing.demand import HOURS, Situation, demand
 from dfr_sizing.drivers import rule
 from dfr_sizing.ledger import Label
-from dfr_sizing.recommend.bounds import PER_SECOND, Promise, promises
+from dfr_sizing.recommend.bounds import PER_SECOND, Promise
 from dfr_sizing.recommend.design import Design, design_for
-from dfr_sizing.recommend.types import DayHour, FarmersPoint, SituationResult, TargetCheck
+from dfr_sizing.recommend.trial import Check, Trial, job, short_of
+from dfr_sizing.recommend.types import DayHour, FarmersPoint, TargetCheck
 from dfr_sizing.recovery import (
     Availability,
     Headline,
@@ -23,98 +24,80 @@ from dfr_sizing.recovery import (
 )
 from dfr_sizing.recovery.rates import Rates, shipped_rates
 from dfr_sizing.recovery.types import CLOUDS
-from dfr_sizing.simulation.draw import Stream
-from dfr_sizing.simulation.load import HourLoad, hour_load, streams
+from dfr_sizing.simulation.load import hour_load
 from dfr_sizing.simulation.outcome import Outcome
-from dfr_sizing.simulation.run import Job, run_all, seconds_for
+from dfr_sizing.simulation.run import replications_for, run_all
 from dfr_sizing.simulation.statistics import Estimate
-from dfr_sizing.simulation.system import System
-from dfr_sizing.topology import Topology, miss_ratio, system_of
-
-ENOUGH = 120
-"""Requests of a class that a run aims at: 95 % quantiles of fewer have no upper bound to speak of."""
+from dfr_sizing.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is simulated: requests for each named day, each hour of the day."""
+    """How much is simulated, in requests: at a first glance, at most for a named day, for an hour, for a point.
+
+    A named day always has its first round (run.pilot_replications); ``situation`` limits what precision may add to it.
+    """
 
     glance: int = 30_000
-    situation: int = 200_000
-    hour: int = 30_000
+    situation: float = float("inf")
+    hour: int = 10_000
+    point: int = 40_000
 
 
-def job(topology: Topology, design: Design, load: HourLoad, nodes_down: int, requests: int, seed: int) -> Job:
-    """A deployment under one hour's load, ready to run."""
-    system = system_of(topology, design.model, nodes_down)
-    drawn = streams(load, system, design.model, miss_ratio(topology.database, design.database_bytes))
-    seconds = seconds_for(drawn, requests)
-    return Job(
-        system=system,
-        streams=tuple(_with_enough(stream, system, seconds) for stream in drawn),
-        seconds=seconds,
-        seed=seed,
-        confidence=design.scenario.targets.confidence.mid,
-        sync_batches=design.sync_batches,
-    )
+DISPLAY_SHORTEST_S = 40.0
+"""A replication for a picture or a first glance: several times the longest usual request, about 10 s."""
 
 
-def _with_enough(stream: Stream, system: System, seconds: float) -> Stream:
-    """Send a rare class a little more often, so that its quantile can be told; the load only rises."""
-    cost = stream.cost
-    application = sum(system.cpus[index].full_capacity for index in system.node_cpu)
-    database = system.cpus[system.database_cpu].full_capacity
-    affordable = rule("search.rare_class_share") * min(
-        application / max(cost.app_cpu_s, 1e-9), database / max(cost.database_cpu_s, 1e-9)
-    )
-    wanted = ENOUGH / (2.0 * seconds)
-    return replace(stream, rate_per_s=max(stream.rate_per_s, min(wanted, stream.rate_per_s + affordable)))
+def glance_at(
+    topology: Topology, design: Design, nodes_down: int, effort: Effort, seed: int, executor: Executor | None
+) -> Trial:
+    """Two short replications of the worst of the named days: enough to turn down what is far from serving."""
+    load = design.peaks[design.worst].load
+    short = job(topology, design, load, nodes_down, effort.glance / 2, seed, DISPLAY_SHORTEST_S)
+    return Trial({design.worst: short}, {}, nodes_down).grown({design.worst: 2}, executor)
 
 
-def simulate_situations(
-    topology: Topology,
-    design: Design,
-    situations: Iterable[Situation],
-    nodes_down: int,
-    requests: int,
-    seed: int,
-    executor: Executor | None,
-) -> tuple[SituationResult, ...]:
-    """The busiest hour of each named day."""
-    named = tuple(situations)
-    jobs = [job(topology, design, design.peaks[name].load, nodes_down, requests, seed) for name in named]
-    return tuple(
-        SituationResult(name, design.peaks[name].hour, nodes_down, design.peaks[name].load.requests_per_s, found)
-        for name, found in zip(named, run_all(jobs, executor), strict=True)
-    )
+def precise(
+    trial: Trial, design: Design, checks: Sequence[Check], most: float, executor: Executor | None
+) -> tuple[Trial, dict[Situation, str]]:
+    """Simulate on until the check that decides each target is as precise as run.precision; and why it ended.
+
+    The rounds are planned from the spread of those before them. ``most`` requests are simulated of a named day, and
+    run.most_requests at any rate; what is then short is named.
+    """
+    confidence, precision = design.scenario.targets.confidence.mid, rule("run.precision")
+    least = int(rule("run.pilot_replications"))
+    most = min(most, rule("run.most_requests"))
+    limits = {name: max(least, int(most / max(1.0, trial.jobs[name].requests))) for name in trial.jobs}
+    trial = trial.grown({check.situation: least for check in checks}, executor)
+    while True:
+        wide = short_of(trial, checks, confidence, precision)
+        totals = {
+            name: replications_for(
+                trial.replications(name), max(w for of, w in wide.items() if of.situation is name), limits[name]
+            )
+            for name in {check.situation: None for check in wide}
+        }
+        if all(total <= trial.replications(name) for name, total in totals.items()):
+            return trial, {name: _stopped_by(wide, name) for name in totals}
+        trial = trial.grown(totals, executor)
 
 
-def latency_checks(results: Sequence[SituationResult], design: Design) -> tuple[TargetCheck, ...]:
-    """Each latency target with the situation and class that come nearest to breaking it."""
-    checks = []
-    for promise in promises(design):
-        found = [
-            (estimate, f"{result.situation}: {name}")
-            for result in results
-            for name, estimate in _promised(promise, result.outcome)
-            if estimate.n > 0
-        ]
-        if found:
-            estimate, where = max(found, key=lambda pair: pair[0].high)
-            checks.append(_check(promise, estimate, where))
-    return tuple(checks)
+def _stopped_by(wide: Mapping[Check, float], name: Situation) -> str:
+    short = [f"{of.promise.name} of {of.class_name}" for of, by in wide.items() if of.situation is name and by > 1.0]
+    return f"limit: {', '.join(short)}" if short else "precision"
 
 
-def _promised(promise: Promise, outcome: Outcome) -> Iterable[tuple[str, Estimate]]:
-    """The promised figure of each class of an outcome: p95, or the sum of several in a row."""
-    if promise.name == "sync_500_s":
-        yield promise.classes[0], outcome.sync_500.scaled(1.0, promise.plus_s)
-        return
-    for name in promise.classes:
-        if name in outcome.classes:
-            found = outcome.classes[name]
-            # A hundred in a row take a hundred means, nearly without spread.
-            yield name, found.p95 if promise.times == 1 else found.mean.scaled(promise.times, promise.plus_s)
+def latency_checks(trial: Trial, checks: Sequence[Check], confidence: float) -> tuple[TargetCheck, ...]:
+    """Each latency target with the named day and class that come nearest to breaking it."""
+    worst: dict[str, tuple[Estimate, Check]] = {}
+    for check in checks:
+        if trial.replications(check.situation):
+            estimate = trial.estimate(check, confidence)
+            name = check.promise.name
+            if estimate.n > 0 and (name not in worst or estimate.high > worst[name][0].high):
+                worst[name] = estimate, check
+    return tuple(_check(check.promise, estimate, check.where) for estimate, check in worst.values())
 
 
 def _check(promise: Promise, estimate: Estimate, where: str) -> TargetCheck:
@@ -130,14 +113,6 @@ def _check(promise: Promise, estimate: Estimate, where: str) -> TargetCheck:
         unit=promise.unit,
         where=where,
     )
-
-
-def overload(results: Sequence[SituationResult]) -> str:
-    """What shows that a deployment cannot keep up, or nothing."""
-    for result in results:
-        if result.outcome.failed_share > rule("search.most_failed"):
-            return f"simulated: connections dropped ({result.situation})"
-    return ""
 
 
 def recovery_rates(design: Design) -> Rates:
@@ -204,9 +179,9 @@ def day_profile(
     day = demand(design.scenario, situation, design.farmers)
     loads = [hour_load(day, hour, design.model, design.switches) for hour in range(HOURS)]
     busy = [hour for hour in range(HOURS) if loads[hour].requests_per_s > 0]
-    jobs = [job(topology, design, loads[hour], 0, effort.hour, seed) for hour in busy]
+    jobs = [job(topology, design, loads[hour], 0, effort.hour, seed, DISPLAY_SHORTEST_S) for hour in busy]
     hours = []
-    for hour, found in zip(busy, run_all(jobs, executor), strict=True):
+    for hour, found in zip(busy, run_all(jobs, 1, executor), strict=True):
         hours.append(
             DayHour(
                 hour=hour,
@@ -230,7 +205,10 @@ def growth_curve(
 ) -> tuple[FarmersPoint, ...]:
     """The recommended deployment at other numbers of farmers, in the worst hour of the design."""
     designs = [design_for(design.scenario, design.model, design.farmers * multiple) for multiple in multiples]
-    jobs = [job(topology, at, at.peaks[design.worst].load, nodes_down, effort.situation, seed) for at in designs]
+    jobs = [
+        job(topology, at, at.peaks[design.worst].load, nodes_down, effort.point, seed, DISPLAY_SHORTEST_S)
+        for at in designs
+    ]
     return tuple(
         FarmersPoint(
             farmers=at.farmers,
@@ -239,7 +217,7 @@ def growth_curve(
             database_utilisation=found.utilisation["database CPU"],
             failed_share=found.failed_share,
         )
-        for at, found in zip(designs, run_all(jobs, executor), strict=True)
+        for at, found in zip(designs, run_all(jobs, 1, executor), strict=True)
     )
 
 

@@ -12,11 +12,11 @@ from operator import le
 from dfr_sizing.catalogue import Catalogue, Place
 from dfr_sizing.demand import Situation, tables
 from dfr_sizing.demand import ledger as demand_ledger
-from dfr_sizing.drivers import rules
+from dfr_sizing.drivers import rule, rules
 from dfr_sizing.errors import InputError
 from dfr_sizing.ledger import Assumption, merged
 from dfr_sizing.model import Model, request_ledger
-from dfr_sizing.recommend.bounds import PER_SECOND, Excuses, Promise, broken_bound, iops_needed, promises, strength
+from dfr_sizing.recommend.bounds import PER_SECOND, Excuses, Promise, broken_bound, iops_needed, strength
 from dfr_sizing.recommend.candidates import (
     Candidate,
     PlaceOptions,
@@ -32,15 +32,17 @@ from dfr_sizing.recommend.evaluate import (
     Effort,
     Progress,
     day_profile,
+    glance_at,
     growth_curve,
     latency_checks,
-    overload,
+    precise,
     recovery_input,
     recovery_of,
     recovery_rates,
-    simulate_situations,
 )
 from dfr_sizing.recommend.explain import conditions, rule_of_thumb, sensitivities, warnings
+from dfr_sizing.recommend.feasibility import MOST_SIMULATED, Levels, Verdict, judged, overload, surely_missed
+from dfr_sizing.recommend.trial import Trial, checks_of, trial_of
 from dfr_sizing.recommend.types import (
     Infeasible,
     IopsSplit,
@@ -48,16 +50,15 @@ from dfr_sizing.recommend.types import (
     Plan,
     Recommendation,
     Rejection,
-    SituationResult,
+    Selection,
 )
 from dfr_sizing.recovery import Strategy, all_strategies
 from dfr_sizing.scenario import FARMERS_RANGE, Scenario
+from dfr_sizing.simulation.run import Job
 from dfr_sizing.topology import Topology
 
 CURVE = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 FULL_EFFORT = Effort()
-MOST_SIMULATED = 60
-"""Candidates that are simulated before the search gives up: beyond that the bounds are not what binds."""
 
 
 @dataclass(slots=True)
@@ -93,7 +94,15 @@ class Search:
         self.executor = executor
         self.excuses: Excuses = Counter()
         self.nearest = Nearest()
-        self.simulated: dict[tuple[object, ...], tuple[SituationResult, ...]] = {}
+        self.checks = checks_of(self.design)
+        self.levels = Levels.of(rule("search.wrong_choice"), len(self.checks))
+        # An alternative is there to compare with: the usual confidence will do.
+        usual = self.design.scenario.targets.confidence.mid
+        self.usual = Levels(usual, usual, doublings=2, by_value=True)
+        self.trials: dict[tuple[Job, ...], Trial] = {}
+        self.verdicts: dict[tuple[tuple[Job, ...], Levels], Verdict] = {}
+        self.judged = 0
+        self.close: list[str] = []
         self.simulated_requests = 0
 
     def places(self) -> tuple[Place, ...]:
@@ -122,18 +131,9 @@ class Search:
                     found.append(options)
         return found
 
-    def simulate(
-        self, topology: Topology, situations: Sequence[Situation], down: int, requests: int
-    ) -> tuple[SituationResult, ...]:
-        """Simulate a deployment, or take what was simulated of its shape before."""
-        key = (topology.shape, tuple(situations), down, requests)
-        if key not in self.simulated:
-            found = simulate_situations(topology, self.design, situations, down, requests, self.seed, self.executor)
-            self.simulated_requests += sum(result.outcome.simulated_requests for result in found)
-            self.simulated[key] = found
-        return self.simulated[key]
-
-    def first_that_serves(self, options: Sequence[PlaceOptions], down: int, excuses: Excuses) -> Candidate | None:
+    def first_that_serves(
+        self, options: Sequence[PlaceOptions], down: int, excuses: Excuses, levels: Levels
+    ) -> Candidate | None:
         """The cheapest candidate that meets every latency target with ``down`` application nodes down."""
         verdicts: dict[tuple[object, ...], str] = {}
         failed: list[tuple[float, ...]] = []
@@ -148,7 +148,7 @@ class Search:
                 if not verdict:
                     if len(failed) == MOST_SIMULATED:
                         return None
-                    verdict = self._missed(topology, down)
+                    verdict = self._missed(topology, down, levels)
                     failed.append(has)
                 verdicts[topology.shape] = verdict
             if not verdicts[topology.shape]:
@@ -164,33 +164,74 @@ class Search:
             return f"bound: {promise.title} above its target by processor sharing alone"
         return "bound: every HTTP worker held all the time" if value > 1.0 else ""
 
-    def _missed(self, topology: Topology, down: int) -> str:
+    def _missed(self, topology: Topology, down: int, levels: Levels) -> str:
         """What a deployment misses when simulated.
 
-        A glance at the worst of the named days turns down what misses a target with its whole interval; what is left
-        is simulated in full on every one, and has to meet each target with its whole interval.
+        A glance at the worst of the named days turns down what misses a target for sure; what is left is judged on
+        every one that no other covers.
         """
-        glance = self.simulate(topology, (self.design.worst,), down, self.effort.glance)
-        verdict = overload(glance) or self._first_missed(glance, certainly=True)
-        if not verdict:
-            full = self.simulate(topology, tuple(Situation), down, self.effort.situation)
-            verdict = overload(full) or self._first_missed(full, certainly=False) or self._untold(full)
-        return verdict
+        glance = glance_at(topology, self.design, down, self.effort, self.seed, self.executor)
+        self.simulated_requests += glance.requests
+        failed, missed = overload(glance), None
+        if not failed:
+            missed = surely_missed(glance, [one for one in self.checks if one.situation in glance.jobs], levels)
+        trial = glance
+        if not failed and not missed:
+            found = self.verdict(topology, down, levels)
+            failed, missed, trial = found.failed, found.missed, found.trial
+            if missed in found.close and levels == self.levels:
+                self.close.append(f"{topology.title}, {missed.where}")
+        if levels == self.levels:
+            self.judged += 1
+        if missed:
+            self._note(missed.promise, trial.estimate(missed, self.design.scenario.targets.confidence.mid).value)
+            return f"simulated: {missed.promise.title} above its target"
+        return failed
 
-    def _untold(self, results: Sequence[SituationResult]) -> str:
-        """A promise of which too few requests were simulated to say anything."""
-        told = {check.name for check in latency_checks(results, self.design)}
-        asked = {name for peak in self.design.peaks.values() for name in peak.load.rates}
-        untold = [kept.title for kept in promises(self.design) if kept.name not in told and asked & set(kept.classes)]
-        return f"simulated: too few requests to tell {untold[0]}" if untold else ""
+    def verdict(self, topology: Topology, down: int, levels: Levels) -> Verdict:
+        """Judge a deployment from its first round on, whatever there is of it; or take what came of it before."""
+        fresh = trial_of(topology, self.design, down, self.seed)
+        key = (_simulated_as(fresh), levels)
+        if key not in self.verdicts:
+            found = judged(fresh, self.checks, levels, self.executor)
+            self._keep(fresh, found.trial)
+            self.verdicts[key] = found
+        return self.verdicts[key]
 
-    def _first_missed(self, results: Sequence[SituationResult], *, certainly: bool) -> str:
-        for check in latency_checks(results, self.design):
-            if (check.low > check.target) if certainly else not check.passed:
-                promise = next(kept for kept in promises(self.design) if kept.name == check.name)
-                self._note(promise, check.predicted / check.target * promise.limit_s)
-                return f"simulated: {check.title} above its target"
-        return ""
+    def simulated(self, topology: Topology, down: int, *, exactly: bool) -> tuple[Trial, dict[Situation, str]]:
+        """The runs of a deployment for its plan; ``exactly``: as precise as asked for. And why each ended."""
+        before, said = self._trial(topology, down), dict[Situation, str]()
+        # The first round of what decides, one replication of what another covers: those only show their classes.
+        deciding, least = {check.situation for check in self.checks}, int(rule("run.pilot_replications"))
+        trial = before.grown({name: least if name in deciding else 1 for name in before.jobs}, self.executor)
+        if exactly:
+            trial, said = precise(trial, self.design, self.checks, self.effort.situation, self.executor)
+        self._keep(before, trial)
+        return trial, said
+
+    def selection(self, chosen: Verdict, plan: Plan) -> Selection:
+        """How sure the choice is."""
+        return Selection(
+            probability=1.0 - rule("search.wrong_choice"),
+            indifference=rule("search.indifference"),
+            judged=self.judged,
+            checks=len(self.checks),
+            close=(*self.close, *(check.where for check in chosen.close)),
+            replications=sum(result.outcome.replications for result in plan.situations),
+            seconds=sum(result.outcome.simulated_s for result in plan.situations),
+        )
+
+    def _trial(self, topology: Topology, down: int) -> Trial:
+        """What there is of a deployment: six nodes with two down are simulated as five with one down."""
+        fresh = trial_of(topology, self.design, down, self.seed)
+        found = self.trials.get(_simulated_as(fresh))
+        return replace(found, nodes_down=down) if found else fresh
+
+    def _keep(self, before: Trial, after: Trial) -> None:
+        self.simulated_requests += after.requests - before.requests
+        known = self.trials.get(_simulated_as(after))
+        if known is None or known.requests < after.requests:
+            self.trials[_simulated_as(after)] = after
 
     def _note(self, promise: Promise, seconds: float) -> None:
         found, limit = seconds * PER_SECOND[promise.unit], promise.limit_s * PER_SECOND[promise.unit]
@@ -203,7 +244,8 @@ class Search:
     def plan(self, name: str, candidate: Candidate, down: int) -> Plan:
         """A candidate with everything that is known of it."""
         topology, way, design = candidate.topology, candidate.way, self.design
-        results = self.simulate(topology, tuple(Situation), down, self.effort.situation)
+        trial, stopped_by = self.simulated(topology, down, exactly=name == "recommended")
+        results = trial.results(design, stopped_by)
         found, available, checks = recovery_of(
             topology.place, topology.nodes, way.standby, way.strategy, design, self.seed
         )
@@ -214,7 +256,7 @@ class Search:
             name=name,
             topology=topology,
             strategy=way.strategy,
-            targets=(*latency_checks(results, design), *checks),
+            targets=(*latency_checks(trial, self.checks, design.scenario.targets.confidence.mid), *checks),
             headline=found,
             recovery=tuple(estimate for estimate in estimates if estimate.strategy is way.strategy),
             availability=available,
@@ -222,6 +264,11 @@ class Search:
             situations=results,
             bottleneck=worst.outcome.ranked_resources,
         )
+
+
+def _simulated_as(trial: Trial) -> tuple[Job, ...]:
+    """What the numbers of a trial depend on."""
+    return tuple(trial.jobs.values())
 
 
 def recommend(
@@ -244,7 +291,7 @@ def recommend(
     places = search.places()
     options = search.options(places, ways_allowed(search.design), 1, search.excuses)
     tell("simulating candidates in order of cost", 0.1)
-    chosen = search.first_that_serves(options, 1, search.excuses) if options else None
+    chosen = search.first_that_serves(options, 1, search.excuses, search.levels) if options else None
     if chosen is None:
         raise _infeasible(search, places, options)
     tell("the named days", 0.35)
@@ -258,14 +305,16 @@ def recommend(
     curve = growth_curve(topology, design, CURVE, 1, effort, seed, executor)
     tell("what the answer depends on", 0.95)
     split = replace(iops_needed(topology.database, design), bought=topology.iops)
+    verdict = search.verdict(topology, 1, search.levels)
     home = next(found for found in options if found.place == topology.place)
     result = _assembled(search, recommended, alternatives, options, split)
-    checked = cross_check(recommended, design, effort.situation, seed)
+    checked = cross_check(recommended, design, seed)
     tell("done", 1.0)
     return replace(
         result,
         day=day,
         growth_curve=curve,
+        selection=search.selection(verdict, recommended),
         sensitivities=sensitivities(scenario, model, catalogue, home.place, chosen.way),
         warnings=(*crosscheck_warnings(checked), *warnings(recommended, model)),
         crosscheck=checked,
@@ -312,7 +361,7 @@ def _alternatives(search: Search, chosen: Candidate) -> tuple[Plan, ...]:
     aside: Excuses = Counter()
     plain = (Way(standby=False, strategy=Strategy.BACKUP_RESTORE),)
     options = place_options(search.catalogue, chosen.topology.place, search.design, plain, 0, aside)
-    minimum = search.first_that_serves([options], 0, aside) if options is not None else None
+    minimum = search.first_that_serves([options], 0, aside, search.usual) if options is not None else None
     if minimum is not None:
         found.append(search.plan("minimum", minimum, 0))
     found.append(search.plan("resilient", _resilient(search, chosen), 2))

@@ -220,6 +220,26 @@ class CrossCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """How sure the choice is, as far as chance in the simulations goes.
+
+    ``probability`` is at least that of having judged every deployment rightly: ``judged`` of them were simulated, each
+    on ``checks`` classes and days, before the cheapest was found that meets all. ``close`` names what was still within
+    ``indifference`` (a share of the figure) of its target, or had no more requests to be told by, and was decided by
+    the usual confidence interval: for those the probability does not vouch. ``replications`` are those of the chosen
+    deployment's busiest hours, ``seconds`` what they simulate.
+    """
+
+    probability: float
+    indifference: float
+    judged: int
+    checks: int
+    close: tuple[str, ...]
+    replications: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """The answer, with its reasons."""
 
@@ -243,6 +263,7 @@ class Recommendation:
     model_error: Mapping[str, float]
     simulated_requests: int
     crosscheck: CrossCheck | None = None  # None: the named day was not simulated
+    selection: Selection | None = None
 
 
 class Infeasible(Exception):  # noqa: N818  (an answer, not an error)

@@ -48,6 +48,7 @@ from dfr_sizing.simulation.records import (
     IN_STATEMENT,
     KINDS,
     LOST_IN_STATEMENT,
+    MARK,
     NEXT,
     NONE,
     PATIENCE,
@@ -72,7 +73,7 @@ from dfr_sizing.simulation.records import (
     pools_of,
     state_of,
 )
-from dfr_sizing.simulation.reference import CHECKPOINT_STEP_S, last_end
+from dfr_sizing.simulation.reference import CHECKPOINT_STEP_S, NO_MARKS, last_end
 from dfr_sizing.simulation.system import FloatArray, Requests, System, Trace
 
 _ARRIVAL, _TIMER = -2, -1  # where the next event comes from; or a host's number
@@ -180,14 +181,22 @@ def _let_before(s: Records, timers: Records, hosts: Records, ready: Records, sou
 
 
 @inlined
-def _pop_ready(s: Records, rows: Records, pools: Records, ready: Records) -> int:
-    """The row that goes on at this instant; NONE where a pool was told that it has a free worker."""
+def _pop_ready(s: Records, rows: Records, pools: Records, ready: Records, at: float) -> int:
+    """The row that goes on at this instant; NONE where a pool was told that it has a free worker, and all have seen it.
+
+    ``at``: when the next event is. If that is later, and the pool's next row is all that was let, it goes on at once.
+    """
+    s.alone = 0
     row = ready[s.ready_from].what
     s.ready_from = (s.ready_from + 1) & s.ready_mask
     s.ready -= 1
     if row <= RELEASED:
         grant(s, rows, pools, ready, RELEASED - row)
-        return NONE
+        row = ready[s.ready_from].what
+        if s.ready != 1 or row <= RELEASED or at <= s.now:
+            return NONE
+        s.ready_from = (s.ready_from + 1) & s.ready_mask
+        s.ready = 0
     return int(row)
 
 
@@ -226,6 +235,25 @@ def _arrive(s: Records, arrival: FloatArray) -> int:
     return int(number)
 
 
+@inlined
+def _borrowed_columns(c: Columns) -> Columns:
+    return Columns(
+        borrowed(c.app_cpu_s),
+        borrowed(c.database_cpu_s),
+        borrowed(c.client_cpu_s),
+        borrowed(c.rounds),
+        borrowed(c.threads),
+        borrowed(c.reads),
+        borrowed(c.wal_bytes),
+        borrowed(c.flush_factor),
+        borrowed(c.statements),
+        borrowed(c.background),
+        borrowed(c.think_s),
+        borrowed(c.late_s),
+        borrowed(c.reach),
+    )
+
+
 @compiled
 def _run(
     state: Records, rows: Records, books: Records, columns: Columns, hosts: Records, shares: Records, jobs: Records,
@@ -241,20 +269,20 @@ def _run(
     jobs, due, pools, workers = borrowed(jobs), borrowed(due), borrowed(pools), borrowed(workers)
     timers, ready, pipes = borrowed(timers), borrowed(ready), borrowed(pipes)
     arrival = borrowed(arrival)
-    think_s = borrowed(columns.think_s)
-    s = state[0]
+    columns = _borrowed_columns(columns)
+    s, think_s = borrowed(state)[0], columns.think_s
     while not s.no_room:  # looked at after each event: one of them fits beyond the room, not two
         row, number, attempt = NONE, NONE, 0
         at, source, alone = _next(s, timers, hosts, due)
         if s.ready > 0 and (at > s.now or _let_before(s, timers, hosts, ready, source)):
-            row = _pop_ready(s, rows, pools, ready)
+            row = _pop_ready(s, rows, pools, ready, at)
         elif at >= until or at == np.inf:
             break
         elif source >= 0:
-            s.now = at
+            s.now, s.alone = at, alone
             row = _complete(s, hosts, source, shares, jobs, due, ready, alone)
         elif source == _TIMER:
-            s.now = at
+            s.now, s.alone = at, alone
             row, kind, which = timers[0].row, timers[0].kind % KINDS, timers[0].kind // KINDS
             pop_timer(s, timers)
             if kind == SEND:
@@ -268,7 +296,7 @@ def _run(
                 s.rare_kind, s.rare_row, s.rare_which = kind, row, which
                 return True
         else:
-            s.now = at
+            s.now, s.alone = at, alone
             number = _arrive(s, arrival)
         if number != NONE:
             row = send(s, rows, books, columns, hosts, shares, jobs, due, timers, number, attempt)
@@ -289,7 +317,10 @@ def _close_books(state: Records, hosts: Records, shares: Records, until: float) 
 
 
 @compiled
-def _set_up(state: Records, timers: Records, think_s: FloatArray, arrival: FloatArray, outage_at: FloatArray) -> None:
+def _set_up(
+    state: Records, timers: Records, think_s: FloatArray, arrival: FloatArray, outage_at: FloatArray,
+    marks_s: FloatArray,
+) -> None:  # fmt: skip
     """What is set to happen before the first event, in reference's order."""
     s = state[0]
     s.arrival = np.inf
@@ -302,29 +333,31 @@ def _set_up(state: Records, timers: Records, think_s: FloatArray, arrival: Float
         timer(s, timers, outage_at[i], i, STOP)
     if s.checkpoint_steps > 0 and s.to_end > 0:
         timer(s, timers, CHECKPOINT_STEP_S, NONE, CHECKPOINT)
+    for i in range(len(marks_s)):
+        timer(s, timers, marks_s[i], i, MARK)
 
 
-def simulate_open(system: System, requests: Requests, until_s: float) -> Trace:
+def simulate_open(system: System, requests: Requests, until_s: float, marks_s: FloatArray = NO_MARKS) -> Trace:
     """As reference.simulate_open."""
-    return _simulate(system, requests, 0, until_s)
+    return _simulate(system, requests, 0, until_s, marks_s)
 
 
 def simulate_closed(system: System, requests: Requests, users: int, until_s: float = float("inf")) -> Trace:
     """As reference.simulate_closed."""
-    return _simulate(system, requests, users, until_s)
+    return _simulate(system, requests, users, until_s, NO_MARKS)
 
 
-def _simulate(system: System, requests: Requests, users: int, until_s: float) -> Trace:
+def _simulate(system: System, requests: Requests, users: int, until_s: float, marks_s: FloatArray) -> Trace:
     columns = columns_of(requests)
     held = system.nodes * (system.workers_per_node + system.cron_per_node)
     at_once = held + min(users, len(requests)) + (_WITH_CLIENT if system.client_cpu is not None else 0)
-    while (trace := _try(system, requests, columns, users, until_s, at_once)) is None:
+    while (trace := _try(system, requests, columns, users, until_s, marks_s, at_once)) is None:
         at_once *= 2
     return trace
 
 
 def _try(
-    system: System, requests: Requests, columns: Columns, users: int, until_s: float, at_once: int
+    system: System, requests: Requests, columns: Columns, users: int, until_s: float, marks_s: FloatArray, at_once: int
 ) -> Trace | None:
     """Run with room for so many requests at a host or let go on at once; None if that was too little."""
     attempts = len(requests) * system.attempts
@@ -332,28 +365,28 @@ def _try(
     pools, workers = pools_of(system)
     # np.zeros is given page by page as it is touched: rows and timers have room for the worst case at no cost.
     per_attempt = 1 + (system.patience is not None) + (system.worker_life.limit_time_real_s < float("inf"))
-    timers = np.zeros(per_attempt * attempts + len(workers) + len(system.outages) + 4, dtype=TIMER)
+    timers = np.zeros(per_attempt * attempts + len(workers) + len(system.outages) + len(marks_s) + 4, dtype=TIMER)
     rows, due = np.zeros(attempts + 1, dtype=ROW), np.full(len(hosts), np.inf)
     ready = np.zeros(1 << (2 * at_once + 4).bit_length(), dtype=READY)
     state, books = state_of(system, requests, users), books_of(requests)
     state[0]["ready_mask"] = len(ready) - 1
     arrival = np.ascontiguousarray(requests.arrival_s)
     outage_at = np.array([outage.at_s for outage in system.outages], dtype=np.float64)
-    _set_up(state, timers, columns.think_s, arrival, outage_at)
-    pipes, outages = pipes_of(system), outages_of(system)
+    _set_up(state, timers, columns.think_s, arrival, outage_at, marks_s)
+    pipes, outages, marked = pipes_of(system), outages_of(system), np.full((len(marks_s), len(hosts)), np.nan)
     while _run(
         state, rows, books, columns, hosts, shares, jobs, due, pools, workers, timers, ready, pipes,
         arrival, float(until_s),
     ):  # fmt: skip
         fall_due(
             state, rows, books, hosts, shares, jobs, due, pools, workers, timers, ready, pipes, outages,
-            columns.think_s,
+            columns.think_s, marked,
         )  # fmt: skip
     _close_books(state, hosts, shares, float(until_s))
-    return None if state[0]["no_room"] else _trace(state[0], rows, books, hosts, until_s)
+    return None if state[0]["no_room"] else _trace(state[0], rows, books, hosts, marked, until_s)
 
 
-def _trace(s: Records, rows: Records, books: Records, hosts: Records, until_s: float) -> Trace:
+def _trace(s: Records, rows: Records, books: Records, hosts: Records, marked: FloatArray, until_s: float) -> Trace:
     used = rows[: s["next_row"]]
     served = ((used["stage"] >= 0) & (used["stage"] <= RELEASE)) | (
         (used["stage"] > GRANTED) & (used["stage"] <= START)
@@ -369,6 +402,7 @@ def _trace(s: Records, rows: Records, books: Records, hosts: Records, until_s: f
         failed=failed,
         worker_busy_s=float(s["worker_busy"] + (s["now"] - used["taken"][still_held]).sum()),
         cpu_busy_s=hosts["busy"].copy(),
+        cpu_busy_at_marks_s=marked,
         disk_reads=float(s["reads"]),
         disk_writes=float(s["writes"]),
         wal_flushes=int(s["flushes"]),

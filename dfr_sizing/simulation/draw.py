@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dfr_sizing.demand import HOURS
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import RequestCost
 from dfr_sizing.simulation.system import FloatArray, IntArray, Requests
 
-HOURS = 24
 HOUR_S = 3600.0
 
-STATEMENTS_PER_ROUND = 6
-MOST_ROUNDS = 12
+STATEMENTS_PER_ROUND = 12
+MOST_ROUNDS = 6
 """Python and SQL alternate once per so many statements: each alternation costs the simulation two events, and under
 processor sharing only the sums matter (Cohen 1979); the waits of all statements are kept by Cpu.dispatch_s."""
 

@@ -1,18 +1,40 @@
-"""Traces to an Outcome: latency per class with intervals, utilisation of every resource, the bottleneck."""
+"""Digests to an Outcome: latency per class with intervals, utilisation of every resource, the bottleneck."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from dfr_sizing.simulation.statistics import Estimate, mean_estimate, mser5, quantile_estimate
-from dfr_sizing.simulation.system import FloatArray, IntArray, Requests, System, Trace
+from dfr_sizing.simulation.controls import QUANTILES, SIZE, WITHIN, WORKLOADS
+from dfr_sizing.simulation.digest import BINS, Digest
+from dfr_sizing.simulation.statistics import (
+    NOTHING,
+    Estimate,
+    Sample,
+    mean_estimate,
+    mser,
+    quantile_estimate,
+    ratio,
+    sum_in_a_row,
+)
+from dfr_sizing.simulation.system import FloatArray, IntArray
 
-QUANTILES = (0.5, 0.95, 0.99)
 BATCHES = 8
-"""Batches of each run: with two runs, 15 degrees of freedom."""
+"""Batches of a replication, before they are merged: with the first four replications 31 degrees of freedom."""
+
+WARM_UP_FROM = 4
+"""Replications that say where the warm-up ends: those of the first round."""
+
+LONGEST_WARM_UP = BINS // 3
+"""A replication is several times as long as its warm-up; a cut beyond this is chance."""
+
+KEPT = 64
+"""Samples kept at hand: a figure is asked for round after round, and again for the plan."""
+
+SYNC_CLASS = "mobile_sync_full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +52,11 @@ class ClassOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a simulated hour says. ``utilisation`` is by resource, 0 to 1; ``sums`` the latencies of requests in a row.
+    """What a simulated hour says. ``utilisation`` is by resource, 0 to 1; ``sync_500`` the latencies of syncs in a row.
 
-    ``finished_share`` is below 1 where the run ended with requests under way, as in an overload.
+    ``finished_share`` is below 1 where the run ended with requests under way, as in an overload. ``stopped_by`` says
+    why no more was simulated: ``fixed`` (so much was asked for), ``precision``, or ``limit: `` and what fell short.
+    ``extra_load`` is the share by which rare classes, sent more often to tell their quantiles, raised the CPU load.
     """
 
     classes: Mapping[str, ClassOutcome]
@@ -44,6 +68,9 @@ class Outcome:
     confidence: float
     simulated_s: float
     simulated_requests: int
+    replications: int = 1
+    stopped_by: str = "fixed"
+    extra_load: float = 0.0
 
     @property
     def failed_share(self) -> float:
@@ -56,132 +83,143 @@ class Outcome:
         return tuple(sorted(self.utilisation.items(), key=lambda item: -item[1]))
 
 
-def counted_latency(trace: Trace, requests: Requests) -> FloatArray:
-    """Latency of each request, NaN where it does not count.
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Replications of one system under one load, to be asked for estimates."""
 
-    A request sent shortly before the end is left out if its class mostly takes longer than what was left, or long
-    requests would be cut off and look short; one sent before that and still unanswered counts with its age.
-    """
-    sent, until = trace.sent_s, trace.until_s
-    latency = np.where(np.isfinite(trace.answered_s), trace.answered_s, until) - sent
-    latency[trace.failed] = np.nan
-    for index in range(len(requests.class_names)):
-        rows = requests.class_index == index
-        answered = rows & np.isfinite(trace.answered_s)
-        if answered.any():
-            usual = 1.5 * float(np.quantile(latency[answered], 0.95))
-            latency[rows & (sent > until - min(usual, until / 2))] = np.nan
-    return latency
+    digests: tuple[Digest, ...]
+
+    @property
+    def warm_up(self) -> int:
+        """Bins cut off at the start of every replication: by MSER, from the first replications together.
+
+        A cut that each replication made for itself would leave out its busy start and keep its quiet one, a bias that
+        more replications do not lessen. This one is set by the first few and known to be alike for all.
+        """
+        first = self.digests[:WARM_UP_FROM]
+        counted = np.sum([found.counted for found in first], axis=0)
+        slowness = np.sum([found.slowness for found in first], axis=0)
+        return min(mser(np.where(counted > 0, slowness / np.maximum(counted, 1.0), 1.0)), LONGEST_WARM_UP)
+
+    def sample(self, index: int) -> Sample:
+        """The latencies of the class with this index, all controls with them."""
+        return _sample(self.digests, index)
+
+    def ordered(self, index: int) -> FloatArray:
+        """The same latencies, sorted."""
+        return _ordered(self.digests, index)
+
+    def estimate(self, name: str, what: str, confidence: float, in_a_row: int = 1) -> Estimate:
+        """One figure of a class in seconds: ``mean``, ``p50``, ``p95``, ``p99``, ``sum`` (p95 of so many in a row)."""
+        if name not in self.digests[0].class_names:
+            return NOTHING
+        index = self.digests[0].class_names.index(name)
+        sample = self.sample(index)
+        if what == "sum":
+            return sum_in_a_row(sample, in_a_row, 0.95, confidence)
+        if what == "mean":
+            return mean_estimate(_for_mean(sample), confidence)
+        place = ("p50", "p95", "p99").index(what)
+        return quantile_estimate(_for_quantile(sample, place), QUANTILES[place], confidence, self.ordered(index))
+
+    @property
+    def requests(self) -> int:
+        """Requests answered."""
+        return sum(found.finished for found in self.digests)
 
 
-def in_batches(trace: Trace, latency: FloatArray) -> list[IntArray]:
-    """Rows of a run's batches: the warm-up cut, then equal spans of sending time."""
-    rows = np.flatnonzero(np.isfinite(latency))
-    if len(rows) == 0:
-        return [rows] * BATCHES
-    sent = trace.sent_s[rows]
-    edges = np.linspace(sent[mser5(latency[rows])], sent[-1], BATCHES + 1)[1:-1]
-    which = np.searchsorted(edges, sent, side="right")
-    which[: mser5(latency[rows])] = BATCHES
-    return [rows[which == batch] for batch in range(BATCHES)]
+@lru_cache(maxsize=KEPT)
+def _sample(digests: tuple[Digest, ...], index: int) -> Sample:
+    cut = Runs(digests).warm_up
+    starts = _batch_starts(cut)
+    counts = np.concatenate([np.add.reduceat(found.counts[index], starts) for found in digests])
+    controls = [np.add.reduceat(found.controls[:, index], starts, axis=1) for found in digests]
+    return Sample(
+        values=np.concatenate([found.latencies[index][found.counts[index, :cut].sum() :] for found in digests]),
+        counts=counts,
+        replication=np.repeat(np.arange(len(digests)), len(starts)),
+        controls=np.concatenate(controls, axis=1),
+    )
 
 
-def outcome(
-    system: System, runs: Sequence[tuple[Requests, Trace]], confidence: float, sync_batches: int, seed: int
-) -> Outcome:
-    """One Outcome of several runs of the same system (replications).
+@lru_cache(maxsize=KEPT)
+def _ordered(digests: tuple[Digest, ...], index: int) -> FloatArray:
+    return np.sort(_sample(digests, index).values)
+
+
+def _for_mean(sample: Sample) -> Sample:
+    return sample.with_controls((SIZE, WORKLOADS, WORKLOADS + 1)) if len(sample.controls) else sample
+
+
+def _for_quantile(sample: Sample, place: int) -> Sample:
+    return sample.with_controls((WITHIN + place, WORKLOADS, WORKLOADS + 1)) if len(sample.controls) else sample
+
+
+def outcome(runs: Runs, confidence: float, sync_batches: int, stopped_by: str = "fixed", extra: float = 0.0) -> Outcome:
+    """One Outcome of the replications of a system.
 
     ``sync_batches`` requests of class mobile_sync_full, one after the other, make a sync of 500 farmers.
     """
-    batches: list[FloatArray] = []
-    waits: list[FloatArray] = []
-    classes: list[IntArray] = []
-    for requests, trace in runs:
-        latency = counted_latency(trace, requests)
-        for rows in in_batches(trace, latency):
-            batches.append(latency[rows])
-            waits.append(trace.worker_wait_s[rows[np.isfinite(trace.worker_wait_s[rows])]])
-            classes.append(requests.class_index[rows])
-    names = runs[0][0].class_names
+    digests = runs.digests
     by_class = {}
-    for index, name in enumerate(names):
-        of_class = [latency[which == index] for latency, which in zip(batches, classes, strict=True)]
-        if sum(map(len, of_class)):
-            by_class[name] = _class_outcome(name, index, of_class, runs, confidence)
-    seconds = sum(trace.until_s for _, trace in runs)
-    sent = sum(int(np.isfinite(trace.sent_s).sum()) for _, trace in runs)
-    finished = sum(int(np.isfinite(trace.answered_s).sum()) for _, trace in runs)
+    for index, name in enumerate(digests[0].class_names):
+        sample = runs.sample(index)
+        if len(sample.values):
+            sent = sum(int(found.sent[index]) for found in digests)
+            failed = sum(int(found.failed[index]) for found in digests)
+            by_class[name] = _class_outcome(name, sample, runs.ordered(index), failed / max(1, sent), confidence)
+    seconds = sum(found.until_s for found in digests)
+    finished = runs.requests
     return Outcome(
         classes=by_class,
         throughput=finished / seconds,
-        utilisation=_utilisation(system, [trace for _, trace in runs]),
-        worker_wait=mean_estimate(waits, confidence),
-        sync_500=_sum_in_a_row(names, batches, classes, sync_batches, confidence, seed),
-        finished_share=finished / max(1, sent),
+        utilisation={
+            name: sum(found.utilisation[name] * found.until_s for found in digests) / seconds
+            for name in digests[0].utilisation
+        },
+        worker_wait=_waits(digests, confidence),
+        sync_500=runs.estimate(SYNC_CLASS, "sum", confidence, sync_batches),
+        finished_share=finished / max(1, sum(found.begun for found in digests)),
         confidence=confidence,
         simulated_s=seconds,
         simulated_requests=finished,
+        replications=len(digests),
+        stopped_by=stopped_by,
+        extra_load=extra,
     )
 
 
 def _class_outcome(
-    name: str,
-    index: int,
-    latencies: list[FloatArray],
-    runs: Sequence[tuple[Requests, Trace]],
-    confidence: float,
+    name: str, sample: Sample, ordered: FloatArray, failed_share: float, confidence: float
 ) -> ClassOutcome:
-    quantiles = [quantile_estimate(latencies, q, confidence) for q in QUANTILES]
-    sent = sum(int((requests.class_index == index).sum()) for requests, _ in runs)
-    failed = sum(int(trace.failed[requests.class_index == index].sum()) for requests, trace in runs)
+    quantiles = [
+        quantile_estimate(_for_quantile(sample, place), q, confidence, ordered) for place, q in enumerate(QUANTILES)
+    ]
     return ClassOutcome(
         name=name,
-        requests=sum(map(len, latencies)),
-        mean=mean_estimate(latencies, confidence),
+        requests=len(sample.values),
+        mean=mean_estimate(_for_mean(sample), confidence),
         p50=quantiles[0],
         p95=quantiles[1],
         p99=quantiles[2],
-        failed_share=failed / max(1, sent),
+        failed_share=failed_share,
     )
 
 
-def _utilisation(system: System, traces: Sequence[Trace]) -> dict[str, float]:
-    seconds = sum(trace.until_s for trace in traces)
-    busy = sum((trace.cpu_busy_s for trace in traces), np.zeros(len(system.cpus))) / seconds
-    reads = sum(trace.disk_reads + trace.wal_flushes for trace in traces) / seconds
-    workers = sum(trace.worker_busy_s for trace in traces) / seconds / (system.workers_per_node * system.nodes)
-    return {
-        "application CPU": float(busy[list(system.node_cpu)].mean()),
-        "database CPU": float(busy[system.database_cpu]),
-        "HTTP workers": workers,
-        "database disk": reads / system.disk.iops,
-    }
+def _waits(digests: Sequence[Digest], confidence: float) -> Estimate:
+    """The mean wait for a worker over all classes, from sums by bin."""
+    starts = _batch_starts(Runs(tuple(digests)).warm_up)
+    sums = np.concatenate([np.add.reduceat(found.waits, starts) for found in digests])
+    counts = np.concatenate([np.add.reduceat(found.waited, starts) for found in digests])
+    n = int(counts.sum())
+    if n == 0:
+        return NOTHING
+    replication = np.repeat(np.arange(len(digests)), len(starts))
+    bare = Sample(np.empty(0), counts.astype(np.int64), replication, np.empty((0, len(counts))))
+    value, (down, up) = float(sums.sum()) / n, ratio(sums, bare).ends(confidence)
+    return Estimate(value, max(0.0, value - down), value + up, n)
 
 
-def _sum_in_a_row(
-    names: Sequence[str],
-    batches: list[FloatArray],
-    classes: list[IntArray],
-    count: int,
-    confidence: float,
-    seed: int,
-) -> Estimate:
-    """95 % quantile of ``count`` full-batch syncs in a row, from the simulated ones drawn with replacement.
-
-    The interval is by bootstrap (Efron 1979) over the simulated syncs.
-    """
-    nothing = Estimate(float("nan"), float("nan"), float("nan"), 0)
-    if "mobile_sync_full" not in names:
-        return nothing
-    index = list(names).index("mobile_sync_full")
-    pool = np.concatenate([latency[which == index] for latency, which in zip(batches, classes, strict=True)])
-    if len(pool) < 2:
-        return nothing
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(count,)))
-    sums = rng.choice(pool, (400, count)).sum(axis=1)
-    resampled = [
-        float(np.quantile(rng.choice(rng.choice(pool, len(pool)), (100, count)).sum(axis=1), 0.95)) for _ in range(60)
-    ]
-    value = float(np.quantile(sums, 0.95))
-    low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Estimate(value, min(value, float(low)), max(value, float(high)), len(pool))
+def _batch_starts(cut: int) -> IntArray:
+    """The bins with which the batches of a replication begin, after so many bins are cut off."""
+    return np.unique(np.linspace(cut, BINS, BATCHES + 1)[:-1].astype(np.int64))

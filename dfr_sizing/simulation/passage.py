@@ -148,30 +148,36 @@ def balance(s: Records, pools: Records) -> int:
 def connect(
     s: Records, rows: Records, books: Records, pools: Records, timers: Records, ready: Records,
     think_s: FloatArray, row: int,
-) -> None:  # fmt: skip
-    """Find room in the node's accept queue, and wait there for a worker."""
+) -> bool:  # fmt: skip
+    """Find room in the node's accept queue, and wait there for a worker. Whether one is free and takes it at once."""
     r = rows[row]
     if r.reconnects > 0 and books[r.number].waited_for != r.attempt:
         set_free(s, rows, row)
-        return
+        return False
     if r.node == NONE:
         r.node = balance(s, pools)
     is_up = r.node != NONE and pools[r.node].is_up == 1
     if is_up and (r.background or pools[r.node].queued <= s.backlog):
-        enter(s, rows, pools, ready, r.node + s.nodes * r.background, row)
-    elif is_up and r.reconnects < len(_RECONNECT):
+        return enter(s, rows, pools, ready, r.node + s.nodes * r.background, row)
+    if is_up and r.reconnects < len(_RECONNECT):
         timer(s, timers, _RECONNECT[r.reconnects], row, GO)
         r.reconnects += 1
     else:
         number, attempt = r.number, r.attempt
         set_free(s, rows, row)
         drop(s, books, timers, think_s, number, attempt)
+    return False
 
 
 @inlined
-def enter(s: Records, rows: Records, pools: Records, ready: Records, at: int, row: int) -> None:
-    """Take a place in the pool's queue, and a worker if one is free."""
+def enter(s: Records, rows: Records, pools: Records, ready: Records, at: int, row: int) -> bool:
+    """Take a place in the pool's queue, and a worker if one is free. Whether that is all that happens now."""
     pool = pools[at]
+    if pool.free > 0 and pool.queued == 0 and s.alone and s.ready == 0:
+        pool.free -= 1
+        pool.held += 1
+        rows[row].stage = GRANTED
+        return True
     rows[row].stage, rows[row].behind = QUEUED, NONE
     if pool.queued == 0:
         pool.first = row
@@ -180,6 +186,7 @@ def enter(s: Records, rows: Records, pools: Records, ready: Records, at: int, ro
     pool.last = row
     pool.queued += 1
     grant(s, rows, pools, ready, at)
+    return False
 
 
 @inlined
@@ -308,8 +315,7 @@ def begin(
 ) -> bool:  # fmt: skip
     """From the connection to the first round. False: the row waits."""
     r = rows[row]
-    if r.stage == CONNECT:
-        connect(s, rows, books, pools, timers, ready, think_s, row)
+    if r.stage == CONNECT and not connect(s, rows, books, pools, timers, ready, think_s, row):
         return False
     late = False
     if r.stage == GRANTED:

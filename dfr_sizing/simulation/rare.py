@@ -1,4 +1,4 @@
-"""What is rare in the compiled engine: limits, new workers, checkpoints, nodes that stop and come back.
+"""What is rare in the compiled engine: limits, new workers, checkpoints, nodes that stop and come back, marks.
 
 Apart from the event loop, so that only those runs that need it compile it. ``reference.Deployment``, in numba.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from dfr_sizing.simulation.jit import compiled
-from dfr_sizing.simulation.machinery import stop_work, sync_disk, take_pages, timer
+from dfr_sizing.simulation.machinery import advance, stop_work, sync_disk, take_pages, timer
 from dfr_sizing.simulation.passage import drop, give_back, put_idle, replace, set_free
 from dfr_sizing.simulation.records import (
     ASK,
@@ -19,6 +19,7 @@ from dfr_sizing.simulation.records import (
     LIMIT,
     LOST,
     LOST_IN_STATEMENT,
+    MARK,
     NEW_WORKER,
     NONE,
     QUEUED,
@@ -36,9 +37,9 @@ from dfr_sizing.simulation.system import FloatArray
 def fall_due(
     state: Records, rows: Records, books: Records, hosts: Records, shares: Records, jobs: Records, due: FloatArray,
     pools: Records, workers: Records, timers: Records, ready: Records, pipes: Records, outages: Records,
-    think_s: FloatArray,
+    think_s: FloatArray, marked: FloatArray,
 ) -> None:  # fmt: skip
-    """What a timer does that is rare: limits, new workers, checkpoints, nodes that stop and come back."""
+    """What a timer does that is rare: limits, new workers, checkpoints, nodes that stop and come back, marks."""
     s = state[0]
     row, kind, which = s.rare_row, s.rare_kind, s.rare_which
     if kind == LIMIT:
@@ -50,6 +51,10 @@ def fall_due(
         begin_worker(s, pools, workers, ready, row, which)
     elif kind == CHECKPOINT:
         checkpoint(s, timers, pipes)
+    elif kind == MARK:
+        for i in range(len(hosts)):
+            advance(hosts[i], shares, s.now)
+            marked[row, i] = hosts[i].busy
     elif kind == STOP:
         stop_node(s, rows, books, hosts, shares, jobs, due, pools, workers, timers, think_s, outages[row].node)
         seen_after, back_after = outages[row].seen_after, outages[row].back_after

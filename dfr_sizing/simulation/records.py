@@ -25,7 +25,7 @@ CONNECT, QUEUED, GRANTED, LATE, START, RECEIVED, LOST, LOST_IN_STATEMENT = range
 
 # Kinds of timers: a row goes on; and what else can fall due. Above the kind, in units of KINDS, a timer carries which
 # attempt, use of a row or life of a pool it was set for: what it meant may be gone by then.
-GO, FLUSHED, SEND, PATIENCE, LIMIT, NEW_WORKER, STOP, SEEN, BACK, CHECKPOINT = range(10)
+GO, FLUSHED, SEND, PATIENCE, LIMIT, NEW_WORKER, STOP, SEEN, BACK, CHECKPOINT, MARK = range(11)
 KINDS = 16
 
 RELEASED = -2
@@ -86,7 +86,7 @@ STATE = _record(
     *_floats("app_factor database_factor idle_slope idle_window"),
     *_floats("limit_time_real respawn first_extra timeout retry_after"),
     *_floats("checkpoint_rest checkpoint_writes checkpoint_sync round_trip"),
-    *_ints("order timers arrived arrival_order ready_from ready ready_mask free_row next_row no_room"),
+    *_ints("order timers arrived arrival_order ready_from ready ready_mask free_row next_row no_room alone"),
     *_ints("rare_kind rare_row rare_which"),
     *_ints("requests attempts users next_request to_end present timeouts killed recycled lost"),
     *_ints("nodes workers backlog round_robin turn client database free_parallel recycle_after"),

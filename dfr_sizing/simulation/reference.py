@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from functools import partial
 
 import numpy as np
 import simpy
@@ -31,6 +32,7 @@ CHECKPOINT_STEP_S = 0.2
 """A checkpoint's writes go out in steps of this length: the checkpointer naps 0.1 s at a time (PostgreSQL 15)."""
 
 NOBODY = -1
+NO_MARKS: FloatArray = np.empty(0)
 
 
 class Deployment:
@@ -98,6 +100,12 @@ class Deployment:
 
     def _cron_workers(self) -> WorkerPool:
         return WorkerPool(self.env, self.system.cron_per_node, WorkerLife())
+
+    def mark(self, busy_s: FloatArray, _: simpy.Event) -> None:
+        """Note how much each host has done up to now."""
+        for host, cpu in enumerate(self.cpus):
+            cpu.settle()
+            busy_s[host] = cpu.busy_s
 
     # --- clients
 
@@ -336,8 +344,11 @@ class Deployment:
             yield self.env.timeout(max(0.0, checkpoints.every_s - steps * CHECKPOINT_STEP_S))
 
 
-def simulate_open(system: System, requests: Requests, until_s: float) -> Trace:
-    """Run open arrivals (``requests.arrival_s``, sorted) until ``until_s`` seconds."""
+def simulate_open(system: System, requests: Requests, until_s: float, marks_s: FloatArray = NO_MARKS) -> Trace:
+    """Run open arrivals (``requests.arrival_s``, sorted) until ``until_s`` seconds.
+
+    At ``marks_s`` (seconds, sorted) it is noted how much each host has done.
+    """
     env = simpy.Environment()
     deployment = Deployment(env, system, requests)
 
@@ -347,7 +358,7 @@ def simulate_open(system: System, requests: Requests, until_s: float) -> Trace:
             deployment.send(row)
 
     env.process(arrivals())
-    return _run(env, deployment, until_s)
+    return _run(env, deployment, until_s, marks_s)
 
 
 def simulate_closed(system: System, requests: Requests, users: int, until_s: float = float("inf")) -> Trace:
@@ -357,14 +368,17 @@ def simulate_closed(system: System, requests: Requests, users: int, until_s: flo
     deployment.next_rows = iter(range(len(requests)))
     for _ in range(users):
         deployment.next_user()
-    return _run(env, deployment, until_s)
+    return _run(env, deployment, until_s, NO_MARKS)
 
 
-def _run(env: simpy.Environment, deployment: Deployment, until_s: float) -> Trace:
+def _run(env: simpy.Environment, deployment: Deployment, until_s: float, marks_s: FloatArray) -> Trace:
     for outage in deployment.system.outages:
         env.process(deployment.outage(outage))
     if deployment.system.checkpoints is not None:
         env.process(deployment.checkpoints(deployment.system.checkpoints))
+    marked = np.full((len(marks_s), len(deployment.cpus)), np.nan)
+    for at, busy_s in zip(marks_s.tolist(), marked, strict=True):
+        env.timeout(at).callbacks.append(partial(deployment.mark, busy_s))
     env.run(until=None if until_s == float("inf") else until_s)
     for cpu in deployment.cpus:
         cpu.settle()
@@ -378,6 +392,7 @@ def _run(env: simpy.Environment, deployment: Deployment, until_s: float) -> Trac
         failed=failed,
         worker_busy_s=deployment.worker_busy_s + sum(env.now - taken for taken in deployment.held_since.values()),
         cpu_busy_s=np.array([cpu.busy_s for cpu in deployment.cpus]),
+        cpu_busy_at_marks_s=marked,
         disk_reads=deployment.volume.reads,
         disk_writes=deployment.volume.writes,
         wal_flushes=deployment.wal.flushes,

@@ -1,24 +1,34 @@
-"""Runs a deployment under an hour's load: replications over processes, the same result on any number of them."""
+"""Runs a deployment under an hour's load: replications over processes, the same result on any number of them.
+
+The length of a run is planned from the spread of its first replications, and so are the rounds after it: what is
+simulated depends on the numbers seen and on no clock, so that one process gives what ten give. Replication k of a job
+is always the same, whatever asked for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from dfr_sizing.drivers import rule
 from dfr_sizing.simulation.compiled import simulate_open
+from dfr_sizing.simulation.digest import Digest, digest
 from dfr_sizing.simulation.draw import Stream, draw_open
-from dfr_sizing.simulation.outcome import Outcome, outcome
-from dfr_sizing.simulation.system import Requests, System, Trace
+from dfr_sizing.simulation.outcome import Outcome, Runs, outcome
+from dfr_sizing.simulation.system import System
 
-REPLICATIONS = 2
-SHORTEST_S = 40.0
-"""A run lasts several times its longest request, a sync batch of about 10 s, or its statistics would cut those off."""
+GROWTH = 4
+"""A round at most so many times what there is: a spread seen in few batches may be far off (Law 2015, 9.4.1)."""
+
+AHEAD = 1.1
+"""A round is planned so much longer than the spread asks for, so that one more is rarely needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One deployment under one hour's streams."""
+    """One deployment under one hour's streams. ``seconds`` is the length of each replication."""
 
     system: System
     streams: tuple[Stream, ...]
@@ -26,34 +36,114 @@ class Job:
     seed: int
     confidence: float
     sync_batches: int
+    extra_load: float = 0.0
+
+    @property
+    def requests(self) -> float:
+        """Requests expected in a replication."""
+        return self.seconds * sum(stream.rate_per_s for stream in self.streams)
 
 
-def seconds_for(streams: Sequence[Stream], requests: int) -> float:
-    """How long a run has to be for so many requests over all replications, but never shorter than SHORTEST_S."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An estimate that a run is continued for: a class's ``mean``, ``p95``, ``sum`` and so on (Runs.estimate)."""
+
+    class_name: str
+    what: str
+
+
+def seconds_for(streams: Sequence[Stream], requests: float, shortest_s: float | None = None) -> float:
+    """How long a replication has to be for so many requests, but never shorter than run.shortest_s."""
     rate = sum(stream.rate_per_s for stream in streams)
-    return max(SHORTEST_S, requests / REPLICATIONS / max(rate, 1e-9))
+    least = rule("run.shortest_s") if shortest_s is None else shortest_s
+    return max(least, requests / max(rate, 1e-9))
 
 
-def replicate(job: Job, replication: int) -> tuple[Requests, Trace]:
-    """One replication: draw, then simulate."""
+def replicate(job: Job, replication: int) -> Digest:
+    """One replication: draw, simulate, and keep what is needed."""
     requests = draw_open(job.streams, job.seconds, job.seed, replication)
-    return requests, simulate_open(job.system, requests, job.seconds)
+    return digest(job.system, requests, simulate_open(job.system, requests, job.seconds), job.streams)
 
 
-def run_all(jobs: Sequence[Job], executor: Executor | None) -> list[Outcome]:
-    """The outcomes of several jobs, over an executor's processes or in this one."""
-    pairs = [(job, replication) for job in jobs for replication in range(REPLICATIONS)]
+def replicate_all(pairs: Sequence[tuple[Job, int]], executor: Executor | None) -> list[Digest]:
+    """Replications of several jobs, in the order given, over an executor's processes or in this one."""
     if executor is None:
-        runs = [replicate(job, replication) for job, replication in pairs]
-    else:
-        runs = list(executor.map(replicate, [job for job, _ in pairs], [number for _, number in pairs]))
+        return [replicate(job, number) for job, number in pairs]
+    return list(executor.map(replicate, [job for job, _ in pairs], [number for _, number in pairs]))
+
+
+def run_all(jobs: Sequence[Job], replications: int, executor: Executor | None) -> list[Outcome]:
+    """The outcomes of several jobs, each of so many replications."""
+    grown = grow([(job, ()) for job in jobs], [replications] * len(jobs), executor)
     return [
-        outcome(
-            job.system,
-            runs[REPLICATIONS * number : REPLICATIONS * (number + 1)],
-            job.confidence,
-            job.sync_batches,
-            job.seed,
-        )
-        for number, job in enumerate(jobs)
+        outcome(Runs(digests), job.confidence, job.sync_batches, extra=job.extra_load)
+        for job, digests in zip(jobs, grown, strict=True)
     ]
+
+
+def grow(
+    started: Sequence[tuple[Job, tuple[Digest, ...]]], totals: Sequence[int], executor: Executor | None
+) -> list[tuple[Digest, ...]]:
+    """Continue each job to so many replications in all, those of all jobs at once."""
+    pairs = [
+        (job, number) for (job, have), total in zip(started, totals, strict=True) for number in range(len(have), total)
+    ]
+    new = iter(replicate_all(pairs, executor))
+    return [
+        (*have, *(next(new) for _ in range(len(have), total))) for (_, have), total in zip(started, totals, strict=True)
+    ]
+
+
+def replications_for(have: int, too_wide: float, most: int) -> int:
+    """How many replications in all bring an interval that is ``too_wide`` times the allowed one down to it.
+
+    ``have`` if it is narrow enough, or there are the most already. A half-width falls with the square root of the
+    number; one without an upper bound asks for all that a round may grow by.
+    """
+    if too_wide <= 1.0 or have >= most:
+        return have
+    wanted = min(AHEAD * have * too_wide**2, float(GROWTH * have))
+    return min(most, max(have + 1, math.ceil(wanted)))
+
+
+def until_precise(
+    more: Callable[[tuple[Digest, ...], int], tuple[Digest, ...]],
+    asked: Sequence[Asked],
+    precision: float,
+    confidence: float,
+    most: int,
+    in_a_row: int = 1,
+) -> tuple[Runs, str]:
+    """Rounds of replications until each asked-for estimate has a relative half-width of ``precision``, or ``most``.
+
+    ``more`` continues replications to so many in all. The first round is run.pilot_replications, from which the second
+    is planned. Also why it ended: ``precision``, or ``limit: `` and the estimates that fell short.
+    """
+    digests: tuple[Digest, ...] = ()
+    total = int(rule("run.pilot_replications"))
+    while True:
+        digests = more(digests, total)
+        runs = Runs(digests)
+        wide = {one: runs.estimate(one.class_name, one.what, confidence, in_a_row).half_width for one in asked}
+        # A class that never came has no half-width; more of the same would say no more.
+        widest = max((width for width in wide.values() if not math.isnan(width)), default=0.0)
+        total = replications_for(len(digests), widest / precision, most)
+        if total == len(digests):
+            short = [f"{one.what} of {one.class_name}" for one, width in wide.items() if not width <= precision]
+            return runs, f"limit: {', '.join(short)}" if short else "precision"
+
+
+def run_until(
+    job: Job, asked: Sequence[Asked], precision: float, most_requests: float, executor: Executor | None
+) -> Outcome:
+    """Simulate a job until each asked-for estimate is precise enough, or ``most_requests`` are expected to be sent."""
+    most = max(int(rule("run.pilot_replications")), int(most_requests / max(job.requests, 1.0)))
+    runs, said = until_precise(
+        lambda have, total: grow([(job, have)], [total], executor)[0],
+        asked,
+        precision,
+        job.confidence,
+        most,
+        job.sync_batches,
+    )
+    return outcome(runs, job.confidence, job.sync_batches, said, job.extra_load)

@@ -294,10 +294,10 @@ class Trace:
     ``sent_s`` is when the client started, ``answered_s`` when it had its answer (NaN: it gave up, or is still under way
     at the end), ``ended_s`` when it had its answer or gave up. ``worker_wait_s`` the time before a worker took the
     request (reconnects included) in the attempt that was answered, ``failed`` whether the client gave up after its last
-    attempt. ``cpu_busy_s`` is, per host, the integral of occupied capacity over full capacity; ``until_s`` the end of
-    the run. ``present_s`` is the integral of the number of requests that clients wait for: what Little's law is
-    checked with. ``timeouts`` attempts were given up, ``killed`` and ``recycled`` workers, ``lost`` attempts of a
-    failing node.
+    attempt. ``cpu_busy_s`` is, per host, the integral of occupied capacity over full capacity, and
+    ``cpu_busy_at_marks_s`` the same up to each mark (NaN: not reached); ``until_s`` the end of the run.
+    ``present_s`` is the integral of the number of requests that clients wait for: what Little's law is checked with.
+    ``timeouts`` attempts were given up, ``killed`` and ``recycled`` workers, ``lost`` attempts of a failing node.
     """
 
     sent_s: FloatArray
@@ -307,6 +307,7 @@ class Trace:
     failed: npt.NDArray[np.bool_]
     worker_busy_s: float
     cpu_busy_s: FloatArray
+    cpu_busy_at_marks_s: FloatArray
     disk_reads: float
     disk_writes: float
     wal_flushes: int

@@ -23,6 +23,7 @@ from dfr_sizing.recommend.types import (
     Recommendation,
     Rejection,
     RuleOfThumb,
+    Selection,
     SituationResult,
     Swing,
     TargetCheck,
@@ -258,6 +259,7 @@ def recommendation(currency: str = "USD", rate: tuple[float, float, float] = (1.
         model_error={"throughput": 0.021, "mean": -0.043, "p95": 0.114},
         simulated_requests=4_321_000,
         crosscheck=crosscheck(),
+        selection=Selection(0.95, 0.05, 3, 39, ("deadline-surge: report",), 120, 14_000.0),
     )
 
 

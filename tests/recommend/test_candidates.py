@@ -10,7 +10,8 @@ from dfr_sizing.recommend import candidates
 from dfr_sizing.recommend.bounds import broken_bound, strength
 from dfr_sizing.recommend.candidates import PlaceOptions, Way, in_order_of_cost, place_options
 from dfr_sizing.recommend.design import Design, design_for
-from dfr_sizing.recommend.evaluate import Effort, latency_checks, simulate_situations
+from dfr_sizing.recommend.evaluate import latency_checks
+from dfr_sizing.recommend.trial import checks_of, trial_of
 from dfr_sizing.recovery import Strategy
 from dfr_sizing.scenario import load_scenario
 
@@ -95,8 +96,8 @@ def test_what_a_bound_drops_fails_when_simulated(places: list[PlaceOptions], des
     ]
     assert dropped
     for topology in dropped[:: max(1, len(dropped) // 3)][:3]:
-        results = simulate_situations(topology, tight, (tight.worst,), 1, Effort().situation, 1, None)
-        assert not all(check.passed for check in latency_checks(results, tight))
+        trial = trial_of(topology, tight, 1, seed=1).grown({tight.worst: 4}, None)
+        assert not all(check.passed for check in latency_checks(trial, checks_of(tight), 0.95))
 
 
 def test_a_database_that_is_larger_in_everything_is_stronger(places: list[PlaceOptions], design: Design) -> None:

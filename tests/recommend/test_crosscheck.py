@@ -19,6 +19,7 @@ from dfr_sizing.simulation.system import Cpu, Disk, System
 
 PLAIN = RequestCost(0.04, 0.02, 1.0, 1.0, 1, 0.0, 0.0, 0.0, 1.0)
 PROBE = RequestCost(1e-4, 1e-4, 0.1, 6.0, 1, 0.0, 0.0, 0.0, 1.0)
+REPLICATIONS = 4
 IDLE_DISK = Disk(1e9, 0.0, 0.0, 1e12)
 
 
@@ -41,8 +42,8 @@ def stream(rate: float, cost: RequestCost = PLAIN, name: str = "list_view", *, b
 
 def simulated(system: System, streams: list[Stream], requests: int = 150_000) -> SituationResult:
     rate = sum(each.rate_per_s for each in streams)
-    run = Job(system, tuple(streams), requests / rate, 1, 0.99, 5)
-    return result_of(run_all([run], None)[0], rate)
+    run = Job(system, tuple(streams), requests / rate / REPLICATIONS, 1, 0.99, 5)
+    return result_of(run_all([run], REPLICATIONS, None)[0], rate)
 
 
 def result_of(outcome: Outcome, rate: float) -> SituationResult:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from dfr_sizing.demand import HOURS
 from dfr_sizing.model import RequestCost
 from dfr_sizing.simulation import compiled
-from dfr_sizing.simulation.draw import HOUR_S, HOURS, Profile, Stream, draw_day, draw_open
+from dfr_sizing.simulation.draw import HOUR_S, Profile, Stream, draw_day, draw_open
 from dfr_sizing.simulation.system import Cpu, Disk, FloatArray, IdleCost, Requests, System
 
 FALSE_ALARM = 1e-3

@@ -48,6 +48,7 @@ class Case:
     requests: Requests
     users: int
     until_s: float
+    marks_s: FloatArray = dataclasses.field(default_factory=lambda: np.array([0.5, 3.0, 4.0]))
 
     def run(self, engine: object) -> Trace:
         """The trace of one of the two engines."""
@@ -55,7 +56,7 @@ class Case:
             closed: Callable[..., Trace] = engine.simulate_closed  # type: ignore[attr-defined]
             return closed(self.system, self.requests, self.users, self.until_s)
         opened: Callable[..., Trace] = engine.simulate_open  # type: ignore[attr-defined]
-        return opened(self.system, self.requests, self.until_s)
+        return opened(self.system, self.requests, self.until_s, self.marks_s)
 
 
 def stream(seed: int, n: int, **columns: FloatArray | float) -> Requests:
