@@ -271,12 +271,12 @@ def _run(
     arrival = borrowed(arrival)
     columns = _borrowed_columns(columns)
     s, think_s = borrowed(state)[0], columns.think_s
-    while True:
+    while not s.no_room:  # looked at after each event: one of them fits beyond the room, not two
         row, number, attempt = NONE, NONE, 0
         at, source, alone = _next(s, timers, hosts, due)
         if s.ready > 0 and (at > s.now or _let_before(s, timers, hosts, ready, source)):
             row = _pop_ready(s, rows, pools, ready, at)
-        elif at >= until or at == np.inf or s.no_room:
+        elif at >= until or at == np.inf:
             break
         elif source >= 0:
             s.now, s.alone = at, alone
@@ -379,8 +379,8 @@ def _try(
         arrival, float(until_s),
     ):  # fmt: skip
         fall_due(
-            state, rows, books, pools, workers, timers, ready, pipes, outages, columns.think_s,
-            hosts, shares, marked,
+            state, rows, books, hosts, shares, jobs, due, pools, workers, timers, ready, pipes, outages,
+            columns.think_s, marked,
         )  # fmt: skip
     _close_books(state, hosts, shares, float(until_s))
     return None if state[0]["no_room"] else _trace(state[0], rows, books, hosts, marked, until_s)

@@ -53,6 +53,17 @@ class SharedCpu:
         self._arm()
         return done
 
+    def stop(self, work: simpy.Event | None) -> None:
+        """The process that did this work was killed: what is left of it is not done."""
+        for at, (_, _, threads, done) in enumerate(self._jobs):
+            if done is work:
+                self._advance()
+                del self._jobs[at]
+                heapq.heapify(self._jobs)
+                self.runnable -= threads
+                self._arm()
+                return
+
     def dispatch(self, wakeups: float) -> float:
         """Seconds that a process which wakes ``wakeups`` times from here on waits for its time slices."""
         return wakeups * self._share()[4]
@@ -83,7 +94,8 @@ class SharedCpu:
             self.busy_s += elapsed * busy
             self._since = self.env.now
             if self.cpu.credits is not None:
-                self.credits = min(self.cpu.credits.most, self.credits + elapsed * gained)
+                # What is used up at this instant may round to less than nothing.
+                self.credits = max(0.0, min(self.cpu.credits.most, self.credits + elapsed * gained))
                 if self.credits > 0.0:
                     self.throttled = False
 
@@ -130,14 +142,21 @@ class Pipe:
         if self.burst is None:
             self.free_at = start + amount / self.rate
         else:
-            self.tokens = min(self.burst.most, self.tokens + (start - self.free_at) * self.rate)
+            self._fill(start)
             self.free_at, self.tokens = in_python(serve)(amount, start, self.rate, self.burst.rate, self.tokens)
         return start
 
-    def spend(self, amount: float) -> None:
+    def spend(self, now: float, amount: float) -> None:
         """Take tokens for what does not wait its turn."""
         if self.burst is not None:
+            self._fill(max(now, self.free_at))
             self.tokens = max(0.0, self.tokens - amount)
+
+    def _fill(self, until: float) -> None:
+        """The tokens that have come in while the pipe was free."""
+        if self.burst is not None:
+            self.tokens = min(self.burst.most, self.tokens + (until - self.free_at) * self.rate)
+            self.free_at = until
 
 
 class Volume:
@@ -166,8 +185,8 @@ class Volume:
 
     def flush(self, wal_bytes: float) -> float:
         """Seconds that a flush of WAL takes, but for the disk's own spread: writes go beside the reads."""
-        self._operations.spend(1.0)
-        self._bytes.spend(wal_bytes)
+        self._operations.spend(self.env.now, 1.0)
+        self._bytes.spend(self.env.now, wal_bytes)
         return wal_bytes / self.disk.write_bytes_per_s + max(0.0, self.stalled_until - self.env.now)
 
     def sync(self, seconds: float) -> None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dfr_sizing.demand import HOURS
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import RequestCost
 from dfr_sizing.simulation.system import FloatArray, IntArray, Requests
+
+HOUR_S = 3600.0
 
 STATEMENTS_PER_ROUND = 12
 MOST_ROUNDS = 6
@@ -41,6 +44,27 @@ class Stream:
     miss_ratio: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Requests of one class through a day. ``rate_by_hour``: arrivals a second in each hour from midnight.
+
+    ``reach`` is the share of a request's CPU time that IdleCost concerns: through it the demand depends on how busy its
+    host is at that hour of the run. The rest as in Stream.
+    """
+
+    name: str
+    cost: RequestCost
+    rate_by_hour: tuple[float, ...]
+    background: bool = False
+    reach: float = 1.0
+    client_cpu_s: float = 0.0
+    miss_ratio: float = 0.0
+
+    def __post_init__(self) -> None:
+        if len(self.rate_by_hour) != HOURS or not all(0.0 <= rate < math.inf for rate in self.rate_by_hour):
+            raise ValueError(f"{self.name}: rate_by_hour must be {HOURS} rates of 0 or more, not {self.rate_by_hour}")
+
+
 def generator(seed: int, *purpose: str | int) -> np.random.Generator:
     """The random stream of a purpose: the same for the same seed and words, on any machine."""
     key = tuple(word if isinstance(word, int) else zlib.crc32(word.encode()) for word in purpose)
@@ -53,11 +77,36 @@ def draw_open(streams: Sequence[Stream], until_s: float, seed: int, replication:
     for stream in streams:
         rng = generator(seed, "arrivals", stream.name, replication)
         arrivals.append(_poisson_times(rng, stream.rate_per_s, until_s))
-    index = np.repeat(np.arange(len(streams)), [len(times) for times in arrivals])
-    at = np.concatenate(arrivals) if arrivals else np.empty(0)
-    order = np.argsort(at, kind="stable")
-    index, at = index[order], at[order]
+    index, at = _merged(arrivals)
     return _with_demands(streams, index, at, np.empty(0), seed, replication)
+
+
+def draw_day(profiles: Sequence[Profile], seed: int, replication: int = 0, compress: float = 1.0) -> Requests:
+    """Poisson arrivals through a day whose rates change by the hour, merged in order of arrival.
+
+    With ``compress`` c the day lasts 24 h / c at the same rates: each hour is shown by 1/c of its length.
+    """
+    if not 0.0 < compress < math.inf:
+        raise ValueError(f"compress must be above 0, not {compress}")
+    rngs = [generator(seed, "arrivals", profile.name, replication) for profile in profiles]
+    arrivals = [
+        _through_day(rng, profile.rate_by_hour, HOUR_S / compress) for rng, profile in zip(rngs, profiles, strict=True)
+    ]
+    index, at = _merged(arrivals)
+    streams = [
+        Stream(
+            profile.name,
+            sum(profile.rate_by_hour) / HOURS,
+            profile.cost,
+            profile.background,
+            client_cpu_s=profile.client_cpu_s,
+            miss_ratio=profile.miss_ratio,
+        )
+        for profile in profiles
+    ]
+    reach = np.array([profile.reach for profile in profiles])
+    drawn = _with_demands(streams, index, at, np.empty(0), seed, replication)
+    return replace(drawn, reach=reach[index])
 
 
 def draw_closed(streams: Sequence[Stream], count: int, think_s: float, seed: int, replication: int = 0) -> Requests:
@@ -78,6 +127,28 @@ def _poisson_times(rng: np.random.Generator, rate: float, until_s: float) -> Flo
         start = times[-1] if len(times) else 0.0
         times = np.concatenate([times, start + np.cumsum(rng.exponential(1.0 / rate, more))])
     return times[times < until_s]
+
+
+def _through_day(rng: np.random.Generator, rate_by_hour: tuple[float, ...], hour_s: float) -> FloatArray:
+    """Arrivals of a Poisson process whose rate changes every ``hour_s``.
+
+    A process of rate 1 goes through the inverse of the integrated rate (Cinlar, Introduction to Stochastic Processes,
+    1975, chapter 4): exact, where rates taken at the last arrival are not.
+    """
+    rates = np.array(rate_by_hour)
+    expected = np.concatenate(([0.0], np.cumsum(rates * hour_s)))
+    unit = _poisson_times(rng, 1.0, float(expected[-1]))
+    hour = np.searchsorted(expected, unit, side="right") - 1
+    times: FloatArray = hour * hour_s + (unit - expected[hour]) / rates[hour]
+    return times
+
+
+def _merged(arrivals: list[FloatArray]) -> tuple[IntArray, FloatArray]:
+    """The classes of all arrivals, and their times, in order."""
+    index = np.repeat(np.arange(len(arrivals)), [len(times) for times in arrivals])
+    at = np.concatenate(arrivals) if arrivals else np.empty(0)
+    order = np.argsort(at, kind="stable")
+    return index[order], at[order]
 
 
 def _with_demands(

@@ -33,7 +33,7 @@ def advance(host: Records, shares: Records, now: float) -> None:
         host.busy += elapsed * share.busy
         host.since = now
         if host.has_credits:
-            host.credits = min(host.most_credits, host.credits + elapsed * share.gained)
+            host.credits = max(0.0, min(host.most_credits, host.credits + elapsed * share.gained))
             if host.credits > 0.0:
                 host.throttled = 0
 
@@ -104,6 +104,22 @@ def _work(
 
 
 work, work_inlined = compiled(_work), inlined(_work)
+
+
+@compiled
+def stop_work(s: Records, hosts: Records, at: int, shares: Records, jobs: Records, due: FloatArray, row: int) -> bool:
+    """SharedCpu.stop: what is left of the row's work is not done. False: it has done all of it."""
+    host = hosts[at]
+    for place in range(host.head, host.tail):
+        if jobs[place].row == row:
+            advance(host, shares, s.now)
+            host.runnable -= jobs[place].threads
+            host.tail -= 1
+            for behind in range(place, host.tail):
+                copy_job(jobs, behind, behind + 1)
+            arm(s, hosts, at, shares, jobs, due)
+            return True
+    return False
 
 
 @compiled
@@ -192,11 +208,18 @@ def pop_timer(s: Records, timers: Records) -> None:
 
 
 @compiled
+def fill(pipe: Records, until: float) -> None:
+    """Pipe._fill: the tokens that have come in while the pipe was free."""
+    pipe.tokens = min(pipe.most, pipe.tokens + (until - pipe.free_at) * pipe.rate)
+    pipe.free_at = until
+
+
+@compiled
 def take(pipe: Records, now: float, amount: float) -> float:
     """Pipe.take: reserve the pipe; when that begins."""
     start: float = max(now, pipe.free_at)
     if pipe.has_burst:
-        pipe.tokens = min(pipe.most, pipe.tokens + (start - pipe.free_at) * pipe.rate)
+        fill(pipe, start)
         pipe.free_at, pipe.tokens = serve(amount, start, pipe.rate, pipe.burst, pipe.tokens)
     else:
         pipe.free_at = start + amount / pipe.rate
@@ -226,6 +249,7 @@ def flush_seconds(s: Records, pipes: Records) -> float:
     """Volume.flush and the disk's own latency: how long the WAL flush that begins now takes."""
     for pipe, amount in ((pipes[0], 1.0), (pipes[1], s.wal_bytes)):
         if pipe.has_burst:
+            fill(pipe, max(s.now, pipe.free_at))
             pipe.tokens = max(0.0, pipe.tokens - amount)
     seconds: float = s.wal_bytes / s.write_bytes + max(0.0, s.stalled_until - s.now)
     seconds += s.flush_latency * s.wal_factor

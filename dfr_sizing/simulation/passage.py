@@ -129,13 +129,14 @@ def drop(s: Records, books: Records, timers: Records, think_s: FloatArray, numbe
 @compiled
 def balance(s: Records, pools: Records) -> int:
     """The node for a new connection: least connections or in turn; NONE if all are left out."""
-    s.turn += 1
-    best, fewest = NONE, np.int64(2**62)
-    for i in range(s.nodes):
-        node = (i + s.turn) % s.nodes
+    best, fewest, last = NONE, np.int64(2**62), s.turn
+    for i in range(1, s.nodes + 1):
+        node = (last + i) % s.nodes
         pool = pools[node]
         if pool.left_out:
             continue
+        if best == NONE:
+            s.turn = node
         if s.round_robin:
             return int(node)
         if pool.held + pool.queued < fewest:

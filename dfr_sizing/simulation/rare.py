@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from dfr_sizing.simulation.jit import compiled
-from dfr_sizing.simulation.machinery import advance, sync_disk, take_pages, timer
+from dfr_sizing.simulation.machinery import advance, stop_work, sync_disk, take_pages, timer
 from dfr_sizing.simulation.passage import drop, give_back, put_idle, replace, set_free
 from dfr_sizing.simulation.records import (
+    ASK,
     BACK,
     CHECKPOINT,
     GRANTED,
@@ -34,8 +35,9 @@ from dfr_sizing.simulation.system import FloatArray
 
 @compiled
 def fall_due(
-    state: Records, rows: Records, books: Records, pools: Records, workers: Records, timers: Records, ready: Records,
-    pipes: Records, outages: Records, think_s: FloatArray, hosts: Records, shares: Records, marked: FloatArray,
+    state: Records, rows: Records, books: Records, hosts: Records, shares: Records, jobs: Records, due: FloatArray,
+    pools: Records, workers: Records, timers: Records, ready: Records, pipes: Records, outages: Records,
+    think_s: FloatArray, marked: FloatArray,
 ) -> None:  # fmt: skip
     """What a timer does that is rare: limits, new workers, checkpoints, nodes that stop and come back, marks."""
     s = state[0]
@@ -44,7 +46,7 @@ def fall_due(
         if rows[row].tenure == which and is_held(rows[row]):
             s.killed += 1
             replace(s, pools, timers, rows[row])
-            lose(s, rows, books, timers, think_s, row)
+            lose(s, rows, books, hosts, shares, jobs, due, timers, think_s, row)
     elif kind == NEW_WORKER:
         begin_worker(s, pools, workers, ready, row, which)
     elif kind == CHECKPOINT:
@@ -54,7 +56,7 @@ def fall_due(
             advance(hosts[i], shares, s.now)
             marked[row, i] = hosts[i].busy
     elif kind == STOP:
-        stop_node(s, rows, books, pools, workers, timers, think_s, outages[row].node)
+        stop_node(s, rows, books, hosts, shares, jobs, due, pools, workers, timers, think_s, outages[row].node)
         seen_after, back_after = outages[row].seen_after, outages[row].back_after
         if seen_after < back_after:
             timer(s, timers, seen_after, row, SEEN)
@@ -86,8 +88,11 @@ def is_held(r: Records) -> bool:
 
 
 @compiled
-def lose(s: Records, rows: Records, books: Records, timers: Records, think_s: FloatArray, row: int) -> None:
-    """The worker of a row is gone: what the row waits for comes to its end, and the row with it."""
+def lose(
+    s: Records, rows: Records, books: Records, hosts: Records, shares: Records, jobs: Records, due: FloatArray,
+    timers: Records, think_s: FloatArray, row: int,
+) -> None:  # fmt: skip
+    """The worker of a row is gone, and its own work; a statement or a flush comes to its end, and the row with it."""
     r = rows[row]
     number, attempt = r.number, r.attempt
     if r.stage == QUEUED:
@@ -95,14 +100,17 @@ def lose(s: Records, rows: Records, books: Records, timers: Records, think_s: Fl
     else:
         if r.stage != GRANTED and not r.background:
             s.worker_busy += s.now - r.taken
+        computes = r.stage in (ASK, START)
         r.stage = LOST_IN_STATEMENT if r.stage == IN_STATEMENT else LOST
+        if computes and stop_work(s, hosts, r.host, shares, jobs, due, row):
+            set_free(s, rows, row)
     drop(s, books, timers, think_s, number, attempt)
 
 
 @compiled
 def stop_node(
-    s: Records, rows: Records, books: Records, pools: Records, workers: Records, timers: Records,
-    think_s: FloatArray, node: int,
+    s: Records, rows: Records, books: Records, hosts: Records, shares: Records, jobs: Records, due: FloatArray,
+    pools: Records, workers: Records, timers: Records, think_s: FloatArray, node: int,
 ) -> None:  # fmt: skip
     """All that is under way on a node is lost; its clients see the connection break."""
     for at in (node, s.nodes + node):
@@ -127,7 +135,7 @@ def stop_node(
             return
         last = first
         s.lost += 1
-        lose(s, rows, books, timers, think_s, chosen)
+        lose(s, rows, books, hosts, shares, jobs, due, timers, think_s, chosen)
 
 
 @compiled

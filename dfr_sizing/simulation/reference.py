@@ -59,6 +59,7 @@ class Deployment:
         self.left_out = [False] * system.nodes
         self.on_node: list[set[int]] = [set() for _ in system.node_cpu]
         self.held_since: dict[int, float] = {}
+        self.computing: dict[int, simpy.Event] = {}
         self._turn = 0
         self._read(requests)
         self._open_books(len(requests))
@@ -175,10 +176,10 @@ class Deployment:
     def _balance(self) -> int:
         """The node for a new connection; ties in turn, as HAProxy's leastconn does. NOBODY if all are left out."""
         n = self.system.nodes
-        self._turn += 1
-        open_nodes = [node for i in range(n) if not self.left_out[node := (i + self._turn) % n]]
+        open_nodes = [node for i in range(1, n + 1) if not self.left_out[node := (self._turn + i) % n]]
         if not open_nodes:
             return NOBODY
+        self._turn = open_nodes[0]
         if self.system.balancing is Balancing.ROUND_ROBIN:
             return open_nodes[0]
         return min(open_nodes, key=lambda node: self.pools[node].connections)
@@ -209,6 +210,7 @@ class Deployment:
                 if self.is_lost[row]:
                     return False
         self.on_node[node].remove(row)
+        self.computing.pop(row, None)
         self._stop_clock(row)
         pool.leave(worker, place)
         if not served:
@@ -244,6 +246,7 @@ class Deployment:
             self.on_node[node].remove(row)
             self._stop_clock(row)
             pool.replace(worker, place)
+            self.node_cpus[node].stop(self.computing.pop(row, None))
             self._drop(row)
 
     def outage(self, outage: Outage) -> Process:
@@ -268,6 +271,7 @@ class Deployment:
             self.lost += 1
             self.is_lost[row] = True
             self._stop_clock(row)
+            self.node_cpus[node].stop(self.computing.pop(row, None))
             self._drop(row)
 
     # --- what a worker does
@@ -285,13 +289,17 @@ class Deployment:
                 return
         python, sql = self._demand(number, cpu)
         if is_new and self.life.first_extra_s > 0.0:
-            yield cpu.work(self.life.first_extra_s)
-        rounds = self.rounds[number]
-        if rounds:
-            yield from self._rounds(number, cpu, python, sql)
-        yield cpu.work(python)
+            yield self._compute(row, cpu, self.life.first_extra_s)
+        if self.rounds[number]:
+            yield from self._rounds(row, cpu, python, sql)
+        yield self._compute(row, cpu, python)
         if self.wal_bytes[number] > 0.0:
             yield self.wal.commit(self.wal_bytes[number], self.flush_factor[number])
+
+    def _compute(self, row: int, cpu: SharedCpu, seconds: float) -> simpy.Event:
+        """Work of the worker itself, which ends with it."""
+        self.computing[row] = cpu.work(seconds)
+        return self.computing[row]
 
     def _demand(self, number: int, cpu: SharedCpu) -> tuple[float, float]:
         """Seconds of Python and of SQL in one round, as they cost on hosts so busy."""
@@ -303,8 +311,9 @@ class Deployment:
             sql *= idle.database_factor + slope * (1.0 - min(1.0, self.database_cpu.busyness(idle.window_s)))
         return python, sql
 
-    def _rounds(self, number: int, cpu: SharedCpu, python: float, sql: float) -> Iterator[simpy.Event]:
+    def _rounds(self, row: int, cpu: SharedCpu, python: float, sql: float) -> Iterator[simpy.Event]:
         """Python and SQL in turns."""
+        number = row % self.requests
         rounds = self.rounds[number]
         pages = self.reads[number] / rounds
         wakeups = self.statements[number] / rounds
@@ -312,7 +321,7 @@ class Deployment:
         for _ in range(rounds):
             if (delay := cpu.dispatch(wakeups)) > 0.0:
                 yield self.env.timeout(delay)
-            yield cpu.work(python)
+            yield self._compute(row, cpu, python)
             if (delay := on_the_wire + self.database_cpu.dispatch(wakeups)) > 0.0:
                 yield self.env.timeout(delay)
             helpers = min(self.threads[number] - 1, self.free_parallel)
