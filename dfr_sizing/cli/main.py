@@ -91,6 +91,9 @@ def size(
     model: Annotated[str, typer.Option(help="Calibrated model: a folder, or a bundled name.")] = "odoo18-reference",
     seed: Annotated[int, typer.Option(help="Seed of the random streams.", min=0)] = 1,
     processes: Annotated[int, typer.Option(help="Processes to simulate with; the answer is the same.", min=1)] = 2,
+    whole_day: Annotated[
+        bool, typer.Option("--whole-day", help="Simulate every request of the campaign's worst day, not a part.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Write the deployment plan into this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
@@ -102,7 +105,7 @@ def size(
     if as_shipped:
         overrides |= {"code.dedup_index": False, "code.name_index": False}
     overrides |= dict(_setting(text) for text in setting or [])
-    _recommend(overrides, scenario, model, seed, processes, out, as_json=as_json)
+    _recommend(overrides, scenario, model, seed, processes, out, as_json=as_json, whole_day=whole_day)
 
 
 def _parsed(name: str, value: Any) -> object:
@@ -131,10 +134,12 @@ def _recommend(
     out: Path | None,
     *,
     as_json: bool,
+    whole_day: bool,
 ) -> None:
     from dfr_sizing import api
     from dfr_sizing.cli.progress import progress_bar
     from dfr_sizing.model import load_model
+    from dfr_sizing.recommend.evaluate import Effort
     from dfr_sizing.recommend.types import Infeasible
     from dfr_sizing.scenario import load_scenario
 
@@ -146,7 +151,14 @@ def _recommend(
         check_out(out)
     try:
         with progress_bar() as progress:
-            found = api.size(scenario=asked, model=calibrated, seed=seed, processes=processes, progress=progress)
+            found = api.size(
+                scenario=asked,
+                model=calibrated,
+                seed=seed,
+                processes=processes,
+                effort=Effort(whole_day=whole_day),
+                progress=progress,
+            )
     except Infeasible as answer:
         _show_infeasible(answer, seed, calibrated.name, as_json=as_json)
     else:

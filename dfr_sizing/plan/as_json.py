@@ -73,8 +73,10 @@ def recommendation_json(r: Recommendation) -> Json:
                     "database_utilisation": hour.database_utilisation,
                     "p95_s": hour.p95_s,
                 }
-                for hour in r.day
+                for hour in (r.day.hours if r.day else ())
             ],
+            "day_requests": r.day and r.day.requests,
+            "day_share": r.day and r.day.share,
             "growth_curve": [
                 {
                     "farmers": point.farmers,

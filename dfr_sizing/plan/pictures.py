@@ -131,7 +131,7 @@ def day_profile(r: Recommendation) -> Figure:
     with house_style():
         figure = _figure(6.2)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.5))
-        hours = sorted(r.day, key=lambda hour: hour.hour)
+        hours = sorted(r.day.hours if r.day else (), key=lambda hour: hour.hour)
         at = [hour.hour for hour in hours]
         above.bar(at, [hour.requests_per_s for hour in hours], color=SKY, width=0.8)
         above.set(title="The worst day, hour by hour, all nodes up", ylabel="requests/s")
@@ -285,7 +285,7 @@ def _count(value: float) -> str:
 Drawing = Callable[[Recommendation], Figure]
 PICTURES: dict[str, tuple[str, Drawing, Callable[[Recommendation], bool]]] = {
     "latency-growth": ("Latency as farmers grow", latency_growth, lambda r: bool(r.growth_curve)),
-    "day": ("The worst day, hour by hour", day_profile, lambda r: bool(r.day)),
+    "day": ("The worst day, hour by hour", day_profile, lambda r: r.day is not None),
     "utilisation": (
         "Utilisation in the busiest hours",
         utilisation,

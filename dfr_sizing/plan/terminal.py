@@ -218,10 +218,15 @@ def _listed(name: str, texts: Iterable[str]) -> list[RenderableType]:
 def _provenance(r: Recommendation) -> RenderableType:
     return _fact(
         "Computed",
-        f"seed {r.seed}, {r.simulated_requests:,} requests simulated{_sure(r)}, model {r.model}, its error: "
-        f"{model_error(r.model_error)}",
+        f"seed {r.seed}, {r.simulated_requests:,} requests simulated{_of_day(r)}{_sure(r)}, model {r.model}, "
+        f"its error: {model_error(r.model_error)}",
         "dim",
     )
+
+
+def _of_day(r: Recommendation) -> str:
+    """How much of the worst day was simulated."""
+    return "" if r.day is None else f", {share(min(1.0, r.day.share))} of the worst day's {r.day.requests:,.0f}"
 
 
 def _sure(r: Recommendation) -> str:

@@ -7,13 +7,13 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from dfr_sizing.catalogue import Place
-from dfr_sizing.demand import HOURS, Situation, demand
+from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.ledger import Label
 from dfr_sizing.recommend.bounds import PER_SECOND, Promise
 from dfr_sizing.recommend.design import Design, design_for
 from dfr_sizing.recommend.trial import Check, Trial, job, short_of
-from dfr_sizing.recommend.types import DayHour, FarmersPoint, TargetCheck
+from dfr_sizing.recommend.types import FarmersPoint, TargetCheck
 from dfr_sizing.recovery import (
     Availability,
     Headline,
@@ -24,7 +24,6 @@ from dfr_sizing.recovery import (
 )
 from dfr_sizing.recovery.rates import Rates, shipped_rates
 from dfr_sizing.recovery.types import CLOUDS
-from dfr_sizing.simulation.load import hour_load
 from dfr_sizing.simulation.outcome import Outcome
 from dfr_sizing.simulation.run import replications_for, run_all
 from dfr_sizing.simulation.statistics import Estimate
@@ -33,15 +32,16 @@ from dfr_sizing.topology import Topology
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is simulated, in requests: at a first glance, at most for a named day, for an hour, for a point.
+    """How much is simulated, in requests: at a first glance, at most for a named day's busiest hour, for a point.
 
     A named day always has its first round (run.pilot_replications); ``situation`` limits what precision may add to it.
+    ``whole_day``: every request of the campaign's worst day, not only some passes through it.
     """
 
     glance: int = 30_000
     situation: float = float("inf")
-    hour: int = 10_000
     point: int = 40_000
+    whole_day: bool = False
 
 
 DISPLAY_SHORTEST_S = 40.0
@@ -170,28 +170,6 @@ def recovery_of(
     found = headline(strategy, inputs, seed, rates)
     available = availability(strategy, inputs, ("load-balancer",), seed, rates)
     return found, available, recovery_checks(found, available, design)
-
-
-def day_profile(
-    topology: Topology, design: Design, situation: Situation, effort: Effort, seed: int, executor: Executor | None
-) -> tuple[DayHour, ...]:
-    """The 24 hours of a named day, each simulated at its own rates with all nodes up."""
-    day = demand(design.scenario, situation, design.farmers)
-    loads = [hour_load(day, hour, design.model, design.switches) for hour in range(HOURS)]
-    busy = [hour for hour in range(HOURS) if loads[hour].requests_per_s > 0]
-    jobs = [job(topology, design, loads[hour], 0, effort.hour, seed, DISPLAY_SHORTEST_S) for hour in busy]
-    hours = []
-    for hour, found in zip(busy, run_all(jobs, 1, executor), strict=True):
-        hours.append(
-            DayHour(
-                hour=hour,
-                requests_per_s=loads[hour].requests_per_s,
-                application_utilisation=found.utilisation["application CPU"],
-                database_utilisation=found.utilisation["database CPU"],
-                p95_s=p95_by_class(found),
-            )
-        )
-    return tuple(hours)
 
 
 def growth_curve(

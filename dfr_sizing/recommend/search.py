@@ -31,7 +31,6 @@ from dfr_sizing.recommend.design import design_for
 from dfr_sizing.recommend.evaluate import (
     Effort,
     Progress,
-    day_profile,
     glance_at,
     growth_curve,
     latency_checks,
@@ -42,6 +41,7 @@ from dfr_sizing.recommend.evaluate import (
 )
 from dfr_sizing.recommend.explain import conditions, rule_of_thumb, sensitivities, warnings
 from dfr_sizing.recommend.feasibility import MOST_SIMULATED, Levels, Verdict, judged, overload, surely_missed
+from dfr_sizing.recommend.peak_day import peak_day
 from dfr_sizing.recommend.trial import Trial, checks_of, trial_of
 from dfr_sizing.recommend.types import (
     Infeasible,
@@ -300,7 +300,7 @@ def recommend(
     alternatives = _alternatives(search, chosen)
     design, topology = search.design, chosen.topology
     tell("hour by hour", 0.65)
-    day = day_profile(topology, design, design.worst, effort, seed, executor)
+    day = peak_day(topology, design, design.worst, effort, seed, executor)
     tell("other numbers of farmers", 0.85)
     curve = growth_curve(topology, design, CURVE, 1, effort, seed, executor)
     tell("what the answer depends on", 0.95)
@@ -337,7 +337,7 @@ def _assembled(
         farmers_design=design.farmers,
         recommended=recommended,
         alternatives=alternatives,
-        day=(),
+        day=None,
         growth_curve=(),
         iops=split,
         tables=tables(design.scenario),

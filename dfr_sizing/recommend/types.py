@@ -78,6 +78,17 @@ class DayHour:
 
 
 @dataclass(frozen=True, slots=True)
+class PeakDay:
+    """The campaign's worst day from midnight to midnight. ``requests`` come on it, ``share`` of them are simulated."""
+
+    situation: Situation
+    hours: tuple[DayHour, ...]
+    requests: float
+    share: float
+    simulated_requests: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One costed option: what to buy, how fast, how it recovers, what it costs."""
 
@@ -247,7 +258,7 @@ class Recommendation:
     farmers_design: float
     recommended: Plan
     alternatives: tuple[Plan, ...]
-    day: tuple[DayHour, ...]
+    day: PeakDay | None
     growth_curve: tuple[FarmersPoint, ...]
     iops: IopsSplit
     tables: tuple[TableSize, ...]

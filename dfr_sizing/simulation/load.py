@@ -87,11 +87,15 @@ def hour_load(demand: Demand, hour: int, model: Model, switches: Mapping[str, bo
     return _at_hour(demand, hour, _costs(demand, model, switches))
 
 
+def day_loads(demand: Demand, model: Model, switches: Mapping[str, bool]) -> tuple[HourLoad, ...]:
+    """The load of each hour of a demand's day."""
+    costs = _costs(demand, model, switches)
+    return tuple(_at_hour(demand, hour, costs) for hour in range(HOURS))
+
+
 def busiest_load(demand: Demand, model: Model, switches: Mapping[str, bool]) -> tuple[int, HourLoad]:
     """The hour with the most CPU time asked for, and its load."""
-    costs = _costs(demand, model, switches)
-    loads = [_at_hour(demand, hour, costs) for hour in range(HOURS)]
-    return max(enumerate(loads), key=lambda each: each[1].app_cpu + each[1].database_cpu)
+    return max(enumerate(day_loads(demand, model, switches)), key=lambda each: each[1].app_cpu + each[1].database_cpu)
 
 
 def _costs(demand: Demand, model: Model, switches: Mapping[str, bool]) -> dict[str, RequestCost]:

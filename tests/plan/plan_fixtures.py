@@ -18,6 +18,7 @@ from dfr_sizing.recommend.types import (
     DayHour,
     FarmersPoint,
     IopsSplit,
+    PeakDay,
     PlaceCost,
     Plan,
     Recommendation,
@@ -210,15 +211,21 @@ def recommendation(currency: str = "USD", rate: tuple[float, float, float] = (1.
             plan(asked, "minimum", topology(2, standby=False), Strategy.BACKUP_RESTORE, 1.9),
             plan(asked, "resilient", topology(6, standby=True), Strategy.HOT_STANDBY, 0.8),
         ),
-        day=tuple(
-            DayHour(
-                hour,
-                sum(campaign.at_hour(hour).values()),
-                0.02 * hour,
-                0.025 * hour,
-                p95_s(0.3 + 0.05 * hour) if hour != 3 else {"list_view": NAN},
-            )
-            for hour in range(24)
+        day=PeakDay(
+            Situation.CAMPAIGN,
+            tuple(
+                DayHour(
+                    hour,
+                    sum(campaign.at_hour(hour).values()),
+                    0.02 * hour,
+                    0.025 * hour,
+                    p95_s(0.3 + 0.05 * hour) if hour != 3 else {"list_view": NAN},
+                )
+                for hour in range(24)
+            ),
+            3.3e7,
+            0.02,
+            650_000,
         ),
         growth_curve=tuple(
             FarmersPoint(4e6 * scale, p95_s(0.4 + 0.6 * scale**2), min(1.0, 0.55 * scale), min(1.0, 0.62 * scale))
@@ -279,7 +286,7 @@ def without_data() -> Recommendation:
         whole,
         recommended=recommended,
         alternatives=(),
-        day=(),
+        day=None,
         growth_curve=(),
         tables=(),
         rejected=(),
