@@ -21,9 +21,10 @@ from scipy import optimize, special
 
 from dfr_sizing.model import RequestCost
 from dfr_sizing.simulation.compiled import simulate_open
-from dfr_sizing.simulation.digest import Digest, digest
+from dfr_sizing.simulation.digest import Digest
 from dfr_sizing.simulation.draw import Stream, draw_open, generator
 from dfr_sizing.simulation.outcome import Runs
+from dfr_sizing.simulation.replicate import digest
 from dfr_sizing.simulation.run import Asked, until_precise
 from dfr_sizing.simulation.system import Cpu, Disk, FloatArray, Requests, System
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection, forkserver, resource_tracker
+from typing import Any, TypeVar
 
 from dfr_sizing.errors import InputError
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -22,10 +26,8 @@ def workers(processes: int) -> Iterator[ProcessPoolExecutor | None]:
     if processes == 1:
         yield None
         return
-    # A server that has made the engine ready once and is forked from: safe beside threads, and quick.
+    start_server()
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["dfr_sizing.simulation.warm_up"])
-    _start_server()
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent)
     try:
         yield pool
@@ -38,12 +40,14 @@ def workers(processes: int) -> Iterator[ProcessPoolExecutor | None]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _start_server() -> None:
-    """Start it now, so that it imports while this process does other work, and deaf to Ctrl-C.
+def start_server() -> None:
+    """Start the server that worker processes are forked from: once, early, and deaf to Ctrl-C.
 
+    It makes the engine ready while this process does other work; forking from it is safe beside threads, and quick.
     A terminal sends Ctrl-C to every process. The server and the workers inherit that it is blocked here: one line from
     the parent is enough, where each would print a traceback. For the parent it is only put off until they are started.
     """
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["dfr_sizing.simulation.warm_up"])
     resource_tracker.ensure_running()  # it unblocks signals for itself, and so comes before they are blocked
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -54,6 +58,7 @@ def _start_server() -> None:
 
 def _end_with_parent() -> None:
     """In a worker: end when the parent does, even if that was killed and could not say goodbye."""
+    gc.freeze()  # what was imported stays: looking through it for garbage, again and again, takes some per cent
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_wait_and_end, args=(parent.sentinel,), daemon=True).start()
@@ -62,3 +67,14 @@ def _end_with_parent() -> None:
 def _wait_and_end(sentinel: int) -> None:
     connection.wait([sentinel])
     os._exit(1)
+
+
+def begun(executor: Executor | None, function: Callable[..., T], *columns: Iterable[Any]) -> Callable[[], list[T]]:
+    """Begin to map a function over columns in an executor's processes; what is returned waits for what came of it.
+
+    Without an executor it is done when it is asked for.
+    """
+    if executor is None:
+        return lambda: [function(*row) for row in zip(*columns, strict=True)]
+    found = executor.map(function, *columns)
+    return lambda: list(found)

@@ -6,6 +6,7 @@ libraries are imported where they are used, so that --help answers at once.
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -136,6 +137,10 @@ def _recommend(
     as_json: bool,
     whole_day: bool,
 ) -> None:
+    from dfr_sizing.workers import start_server
+
+    if processes > 1:
+        start_server()  # it makes the engine ready while this process imports the rest
     from dfr_sizing import api
     from dfr_sizing.cli.progress import progress_bar
     from dfr_sizing.model import load_model
@@ -143,6 +148,7 @@ def _recommend(
     from dfr_sizing.recommend.types import Infeasible
     from dfr_sizing.scenario import load_scenario
 
+    gc.freeze()  # what was imported stays: no need to look through it for garbage
     asked = load_scenario(scenario, overrides)
     calibrated = load_model(model)
     if out is not None:

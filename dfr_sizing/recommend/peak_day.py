@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
@@ -13,25 +14,26 @@ from dfr_sizing.model import request_classes
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.evaluate import Effort
 from dfr_sizing.recommend.types import DayHour, PeakDay
-from dfr_sizing.simulation.day import DayJob, compress_for, p95_of_hour, simulate_pass
+from dfr_sizing.simulation.day import DayJob, DayPass, compress_for, p95_of_hour, simulate_pass
 from dfr_sizing.simulation.draw import Profile
 from dfr_sizing.simulation.load import HourLoad, day_loads
 from dfr_sizing.simulation.system import IdleCost
 from dfr_sizing.topology import Topology, miss_ratio, system_of
+from dfr_sizing.workers import begun
 
 
 def peak_day(
     topology: Topology, design: Design, situation: Situation, effort: Effort, seed: int, executor: Executor | None
-) -> PeakDay:
-    """A named day from midnight to midnight, in as many passes as ``effort`` allows (simulation.day)."""
+) -> Callable[[], PeakDay]:
+    """Begin a named day from midnight to midnight, in as many passes as ``effort`` allows (simulation.day)."""
     loads = day_loads(demand(design.scenario, situation, design.farmers), design.model, design.switches)
     job = _job(topology, design, loads, seed)
     count = job.passes if effort.whole_day else min(job.passes, int(rule("run.day_passes")))
-    numbers = range(count)
-    if executor is None:
-        passes = [simulate_pass(job, number) for number in numbers]
-    else:
-        passes = list(executor.map(simulate_pass, [job] * count, numbers))
+    passes = begun(executor, simulate_pass, [job] * count, range(count))
+    return lambda: _told(situation, job, loads, passes())
+
+
+def _told(situation: Situation, job: DayJob, loads: Sequence[HourLoad], passes: Sequence[DayPass]) -> PeakDay:
     busy = np.mean([one.busy for one in passes], axis=0)
     system = job.system
     hours = tuple(
@@ -48,7 +50,7 @@ def peak_day(
         situation=situation,
         hours=hours,
         requests=job.requests,
-        share=count / job.compress,
+        share=len(passes) / job.compress,
         simulated_requests=sum(one.requests for one in passes),
     )
 

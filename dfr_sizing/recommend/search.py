@@ -294,28 +294,29 @@ def recommend(
     chosen = search.first_that_serves(options, 1, search.excuses, search.levels) if options else None
     if chosen is None:
         raise _infeasible(search, places, options)
-    tell("the named days", 0.35)
-    recommended = search.plan("recommended", chosen, 1)
-    tell("alternatives", 0.5)
-    alternatives = _alternatives(search, chosen)
     design, topology = search.design, chosen.topology
-    tell("hour by hour", 0.65)
+    home = next(found for found in options if found.place == topology.place)
+    tell("what the answer depends on", 0.35)
+    # The other processes have the day and the curve to do while this one asks what the answer depends on.
     day = peak_day(topology, design, design.worst, effort, seed, executor)
-    tell("other numbers of farmers", 0.85)
     curve = growth_curve(topology, design, CURVE, 1, effort, seed, executor)
-    tell("what the answer depends on", 0.95)
+    swings = sensitivities(scenario, model, catalogue, home.place, chosen.way)
+    tell("the named days", 0.5)
+    recommended = search.plan("recommended", chosen, 1)
+    tell("alternatives", 0.8)
+    alternatives = _alternatives(search, chosen)
+    tell("the worst day", 0.9)
     split = replace(iops_needed(topology.database, design), bought=topology.iops)
     verdict = search.verdict(topology, 1, search.levels)
-    home = next(found for found in options if found.place == topology.place)
     result = _assembled(search, recommended, alternatives, options, split)
     checked = cross_check(recommended, design, seed)
     tell("done", 1.0)
     return replace(
         result,
-        day=day,
-        growth_curve=curve,
+        day=day(),
+        growth_curve=curve(),
         selection=search.selection(verdict, recommended),
-        sensitivities=sensitivities(scenario, model, catalogue, home.place, chosen.way),
+        sensitivities=swings,
         warnings=(*crosscheck_warnings(checked), *warnings(recommended, model)),
         crosscheck=checked,
     )

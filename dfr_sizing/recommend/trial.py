@@ -201,15 +201,20 @@ def _takes(stream: Stream, speed: float) -> FloatArray:
     return np.maximum(1e-9, [app, database, held])
 
 
-def short_of(trial: Trial, checks: Iterable[Check], confidence: float, precision: float) -> dict[Check, float]:
+def short_of(
+    trial: Trial, checks: Iterable[Check], confidence: float, precision: float, told: dict[Check, Estimate]
+) -> dict[Check, float]:
     """By how much each check's interval is too wide for the answer: half-width over the one allowed; above 1 is short.
+
+    ``told`` are estimates from before that will do; the others are added to it.
 
     Of each promise, the check with the largest figure needs ``precision``. Of the others it is enough that their upper
     end is no higher than that one's may be: they cannot decide then.
     """
     by_promise: dict[str, dict[Check, Estimate]] = {}
     for check in checks:
-        found = trial.estimate(check, confidence)
+        found = told[check] if check in told else trial.estimate(check, confidence)
+        told[check] = found
         if found.n:
             by_promise.setdefault(check.promise.name, {})[check] = found
     wide = {}

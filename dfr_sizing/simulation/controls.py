@@ -10,21 +10,17 @@ the deployment answers: a control that tells nothing only widens an interval by 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import special
 
+from dfr_sizing.simulation.digest import QUANTILES, ROWS, SIZE, WITHIN, WORKLOADS
 from dfr_sizing.simulation.draw import Stream
 from dfr_sizing.simulation.jit import compiled
 from dfr_sizing.simulation.system import FloatArray, IntArray, Requests
 
-QUANTILES = (0.5, 0.95, 0.99)
-SIZE, WITHIN, WORKLOADS = 0, 1, 1 + len(QUANTILES)
-ROWS = WORKLOADS + 2
-"""Rows: the size less its mean; for each quantile, whether the size is within its own, less that share; two workloads,
-of Python and of all CPU work, less their means."""
-
+_NORMAL = np.array([statistics.NormalDist().inv_cdf(q) for q in QUANTILES])
 
 SERVER_LOADS = (0.86, 0.93)
 """Load of the single servers whose workloads are the controls. Any value is right; with these they go along best with
@@ -43,7 +39,7 @@ def control_sums(requests: Requests, streams: Sequence[Stream], bin_of: IntArray
         mean = stream.cost.app_cpu_s * stream.app_factor
         if variance > 0.0 and mean > 0.0:
             inverse_mean[number] = 1.0 / mean
-            largest[:, number] = np.exp(special.ndtri(QUANTILES) * math.sqrt(variance) - variance / 2)
+            largest[:, number] = np.exp(_NORMAL * math.sqrt(variance) - variance / 2)
     servers = np.zeros((len(SERVER_LOADS), 3))
     if all(stream.cost.tail_share == 0.0 for stream in streams):
         for number, load in enumerate(SERVER_LOADS):

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from dfr_sizing.demand import HOURS
-from dfr_sizing.simulation.compiled import simulate_open
 from dfr_sizing.simulation.draw import HOUR_S, Profile, draw_day
 from dfr_sizing.simulation.system import FloatArray, System
 
@@ -59,6 +58,8 @@ def compress_for(profiles: Sequence[Profile], requests: float, shortest_hour_s: 
 
 def simulate_pass(job: DayJob, number: int) -> DayPass:
     """One pass: draw, simulate, and sort by hour. A request still unanswered at the end counts with its age."""
+    from dfr_sizing.simulation.compiled import simulate_open  # as in run: only where it runs
+
     requests = draw_day(job.profiles, job.seed, number, job.compress)
     hour_s = HOUR_S / job.compress
     end = HOURS * hour_s

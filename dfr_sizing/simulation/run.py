@@ -13,11 +13,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from dfr_sizing.drivers import rule
-from dfr_sizing.simulation.compiled import simulate_open
-from dfr_sizing.simulation.digest import Digest, digest
-from dfr_sizing.simulation.draw import Stream, draw_open
+from dfr_sizing.simulation.digest import Digest
+from dfr_sizing.simulation.draw import Stream
 from dfr_sizing.simulation.outcome import Outcome, Runs, outcome
 from dfr_sizing.simulation.system import System
+from dfr_sizing.workers import begun
 
 GROWTH = 4
 """A round at most so many times what there is: a spread seen in few batches may be far off (Law 2015, 9.4.1)."""
@@ -59,26 +59,32 @@ def seconds_for(streams: Sequence[Stream], requests: float, shortest_s: float | 
     return max(least, requests / max(rate, 1e-9))
 
 
-def replicate(job: Job, replication: int) -> Digest:
-    """One replication: draw, simulate, and keep what is needed."""
-    requests = draw_open(job.streams, job.seconds, job.seed, replication)
-    return digest(job.system, requests, simulate_open(job.system, requests, job.seconds), job.streams)
+def _replicate(job: Job, replication: int) -> Digest:
+    # Whoever only plans and adds up need not load the engine: it takes longer to import than all the rest.
+    from dfr_sizing.simulation.replicate import replicate
+
+    return replicate(job, replication)
 
 
 def replicate_all(pairs: Sequence[tuple[Job, int]], executor: Executor | None) -> list[Digest]:
     """Replications of several jobs, in the order given, over an executor's processes or in this one."""
-    if executor is None:
-        return [replicate(job, number) for job, number in pairs]
-    return list(executor.map(replicate, [job for job, _ in pairs], [number for _, number in pairs]))
+    return begun(executor, _replicate, [job for job, _ in pairs], [number for _, number in pairs])()
 
 
-def run_all(jobs: Sequence[Job], replications: int, executor: Executor | None) -> list[Outcome]:
-    """The outcomes of several jobs, each of so many replications."""
-    grown = grow([(job, ()) for job in jobs], [replications] * len(jobs), executor)
-    return [
-        outcome(Runs(digests), job.confidence, job.sync_batches, extra=job.extra_load)
-        for job, digests in zip(jobs, grown, strict=True)
-    ]
+def run_all(jobs: Sequence[Job], replications: int, executor: Executor | None) -> Callable[[], list[Outcome]]:
+    """Begin several jobs, each of so many replications; what is returned waits for their outcomes."""
+    pairs = [(job, number) for job in jobs for number in range(replications)]
+    digests = begun(executor, _replicate, [job for job, _ in pairs], [number for _, number in pairs])
+
+    def outcomes() -> list[Outcome]:
+        found = digests()
+        each = [tuple(found[first : first + replications]) for first in range(0, len(found), replications)]
+        return [
+            outcome(Runs(of_job), job.confidence, job.sync_batches, extra=job.extra_load)
+            for job, of_job in zip(jobs, each, strict=True)
+        ]
+
+    return outcomes
 
 
 def grow(

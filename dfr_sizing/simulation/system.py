@@ -16,6 +16,11 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
+RARELY_OVERLOOKED = 0.01
+"""An idle core that is overlooked in fewer of the wake-ups is left out: under 0.1 ms in a request of 20 statements, and
+each such wait costs the simulation an event."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credits:
     """CPU credits of a burstable host, in vCPU seconds: it earns ``baseline`` a second and holds at most ``most``.
@@ -69,6 +74,8 @@ class Cpu:
         queued = max(0.0, runnable + 1 - hardware_threads) / hardware_threads
         # An idle core is overlooked as often as all would be busy if each were so by itself: rare on a large host.
         overlooked: float = (min(runnable, hardware_threads) / hardware_threads) ** hardware_threads
+        if overlooked < RARELY_OVERLOOKED:
+            return 0.0
         return self.dispatch_s * (queued + self.misplaced * overlooked)
 
     @property

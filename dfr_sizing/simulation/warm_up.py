@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dfr_sizing.model import RequestCost
 from dfr_sizing.simulation.draw import Stream
-from dfr_sizing.simulation.run import Job, replicate
+from dfr_sizing.simulation.replicate import replicate
+from dfr_sizing.simulation.run import Job
 from dfr_sizing.simulation.system import Cpu, Disk, System
 
 _COST = RequestCost(0.01, 0.01, 0.5, 6.0, 1, 1.0, 1.0, 0.0, 1.0)

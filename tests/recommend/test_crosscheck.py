@@ -43,7 +43,7 @@ def stream(rate: float, cost: RequestCost = PLAIN, name: str = "list_view", *, b
 def simulated(system: System, streams: list[Stream], requests: int = 150_000) -> SituationResult:
     rate = sum(each.rate_per_s for each in streams)
     run = Job(system, tuple(streams), requests / rate / REPLICATIONS, 1, 0.99, 5)
-    return result_of(run_all([run], REPLICATIONS, None)[0], rate)
+    return result_of(run_all([run], REPLICATIONS, None)()[0], rate)
 
 
 def result_of(outcome: Outcome, rate: float) -> SituationResult:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dfr_sizing.model import RequestCost
-from dfr_sizing.simulation.controls import ROWS, control_sums
+from dfr_sizing.simulation.controls import control_sums
+from dfr_sizing.simulation.digest import ROWS
 from dfr_sizing.simulation.draw import Stream, draw_open
 from dfr_sizing.simulation.run import Asked, Job, grow, replications_for, run_until
 from dfr_sizing.simulation.system import Cpu, Disk, System
