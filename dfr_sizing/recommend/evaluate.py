@@ -40,7 +40,7 @@ class Effort:
 
     glance: int = 30_000
     situation: float = float("inf")
-    point: int = 40_000
+    point: int = 30_000
     whole_day: bool = False
 
 
