@@ -199,24 +199,53 @@ def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: Floa
     if few:
         found = replace(found, skewness=0.0)  # of a handful of requests: noise
     centre = min(1.0, max(0.0, q - found.shift))
-    value = _at(ordered, centre)
-    one_more = 1.0 / n if with_controls and few else 0.0
     down, up = found.ends(confidence)
     # Fewer within the value than the share says, and the quantile lies above it.
-    low = _ordered(ordered, n * (centre - up - one_more))
-    if low > 0.0 and not few:
-        # After a burst the quantile found is too high and few batches go beyond it; more do beyond its lower end, and
-        # tell better how far that may be off.
-        up = max(up, ratio(sample.sums(sample.values <= low), sample).ends(confidence)[1])
-        low = _ordered(ordered, n * (centre - up))
-    high = _ordered(ordered, n * (centre + down + one_more) + 1.0)
-    if few and not with_controls:
-        # Few and far between: nearly independent, and the normal law too narrow and without skew.
-        below = float(special.bdtrik((1 - confidence) / 2, n, q))
-        above = float(special.bdtrik((1 + confidence) / 2, n, q))
-        low = min(low, _ordered(ordered, np.ceil(below) if np.isfinite(below) else 0.0))
-        high = max(high, _ordered(ordered, np.ceil(above) + 1.0 if np.isfinite(above) else n + 1.0))
+    if few:
+        low, high = _of_few(ordered, q, centre, (down, up), confidence, with_controls=with_controls)
+    else:
+        low, high = _within(ordered, centre - up), _within(ordered, centre + down)
+        if low > 0.0:
+            # After a burst the quantile found is too high and few batches go beyond it; more do beyond its lower end,
+            # and tell better how far that may be off.
+            up = max(up, ratio(sample.sums(sample.values <= low), sample).ends(confidence)[1])
+            low = _within(ordered, centre - up)
+    value = _at(ordered, centre)
     return Estimate(value, min(value, low), max(value, high), n)
+
+
+def _of_few(
+    ordered: FloatArray,
+    q: float,
+    centre: float,
+    ends: tuple[float, float],
+    confidence: float,
+    *,
+    with_controls: bool,
+) -> tuple[float, float]:
+    """An interval where few observations lie beyond the quantile: whole ranks, outwards."""
+    n, (down, up) = len(ordered), ends
+    one_more = 1.0 if with_controls else 0.0
+    low, high = (
+        _ordered(ordered, n * (centre - up) - one_more),
+        _ordered(ordered, n * (centre + down) + one_more + 1.0),
+    )
+    if with_controls:
+        return low, high
+    # Few and far between: nearly independent, and the normal law too narrow and without skew.
+    below = float(special.bdtrik((1 - confidence) / 2, n, q))
+    above = float(special.bdtrik((1 + confidence) / 2, n, q))
+    return (
+        min(low, _ordered(ordered, np.ceil(below) if np.isfinite(below) else 0.0)),
+        max(high, _ordered(ordered, np.ceil(above) + 1.0 if np.isfinite(above) else n + 1.0)),
+    )
+
+
+def _within(ordered: FloatArray, share: float) -> float:
+    """As _at, but 0 for a share under 0 and infinite for one above 1."""
+    if share > 1.0:
+        return float("inf")
+    return _at(ordered, share) if share >= 0.0 else 0.0
 
 
 def _at(ordered: FloatArray, share: float) -> float:
