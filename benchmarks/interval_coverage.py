@@ -214,6 +214,7 @@ def main() -> None:
     """Run the study and print its table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000, help="seeds of each model")
+    parser.add_argument("--first", type=int, default=1, help="the first of them")
     parser.add_argument("--models", nargs="*", default=list(STUDIES), choices=list(STUDIES))
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--truth", type=int, default=2000, help="replications of the long runs")
@@ -225,7 +226,7 @@ def main() -> None:
         print(HEAD)
     with ProcessPoolExecutor(asked.processes) as pool:
         for key in asked.models:
-            rows += (new := study_of(key, range(1, asked.seeds + 1), pool, asked.truth))
+            rows += (new := study_of(key, range(asked.first, asked.first + asked.seeds), pool, asked.truth))
             for row in new if not asked.json else ():
                 print(
                     f"| {row['model']} | {row['figure']} | {row['procedure']} | {row['coverage']:.1%} | "

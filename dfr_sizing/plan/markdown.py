@@ -89,6 +89,7 @@ def _template() -> Template:
         "verdict": words.verdict,
         "model_error": words.model_error,
         "crosscheck": words.crosscheck,
+        "targets_missed": lambda plan: words.targets_missed(plan, lambda check: check.title, "; "),
     }
     return environment.get_template("plan.md.j2")
 

@@ -25,6 +25,7 @@ from dfr_sizing.plan.words import (
     share,
     signed_share,
     spread,
+    targets_missed,
     verdict,
 )
 from dfr_sizing.recommend.types import Infeasible, Plan, Recommendation, Rejection, Swing, TargetCheck
@@ -121,8 +122,7 @@ def _size(instance: InstanceType) -> str:
 
 
 def _missed(plan: Plan) -> str:
-    missed = [check.title.split(",")[0] for check in plan.targets if not check.passed]
-    return ", ".join(missed) if missed else "none"
+    return targets_missed(plan, lambda check: check.title.split(",")[0], ", ")
 
 
 def _targets(checks: Sequence[TargetCheck]) -> RenderableType:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from dfr_sizing.interval import Interval
-from dfr_sizing.recommend.types import CrossCheck, TargetCheck
+from dfr_sizing.recommend.types import CrossCheck, Plan, TargetCheck
 
 NO_DATA = "no data"
 _COUNTED = 100.0
@@ -109,3 +109,10 @@ def model_error(error: Mapping[str, float]) -> str:
 def year(number_of_years: int) -> str:
     """Year 0 is the first day."""
     return "go-live" if number_of_years == 0 else f"year {number_of_years}"
+
+
+def targets_missed(plan: Plan, name: Callable[[TargetCheck], str], between: str) -> str:
+    """What a plan misses; and how many targets too few requests were simulated of to tell: alternatives get fewer."""
+    missed = [name(check) for check in plan.targets if not check.passed and check.told]
+    untold = sum(not check.passed and not check.told for check in plan.targets)
+    return (between.join(missed) or "none") + (f"; {untold} not told" if untold else "")

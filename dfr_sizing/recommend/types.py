@@ -40,6 +40,11 @@ class TargetCheck:
         return self.low >= self.target if self.higher_is_better else self.high <= self.target
 
     @property
+    def told(self) -> bool:
+        """Whether enough was simulated to say: missed by the figure itself, or an interval with two ends."""
+        return self.high < math.inf or self.predicted > self.target
+
+    @property
     def margin(self) -> float:
         """What is left of the target: 0.3 means 30 % under it (over it, where higher is better); negative: missed."""
         if self.higher_is_better:
