@@ -98,7 +98,7 @@ class Search:
         self.levels = Levels.of(rule("search.wrong_choice"), len(self.checks))
         # An alternative is there to compare with: the usual confidence will do.
         usual = self.design.scenario.targets.confidence.mid
-        self.usual = Levels(usual, usual, doublings=1, by_value=True)
+        self.usual = Levels(usual, usual, doublings=0, by_value=True)
         self.trials: dict[tuple[Job, ...], Trial] = {}
         self.verdicts: dict[tuple[tuple[Job, ...], Levels], Verdict] = {}
         self.judged = 0
