@@ -208,8 +208,9 @@ def short_of(
 
     ``told`` are estimates from before that will do; the others are added to it.
 
-    Of each promise, the check with the largest figure needs ``precision``. Of the others it is enough that their upper
-    end is no higher than that one's may be: they cannot decide then.
+    Of each promise, the check with the largest figure needs ``precision``, and so does the one that is shown, with the
+    highest upper end. Of the others it is enough that their upper end is no higher than that one's may be: they cannot
+    decide then.
     """
     by_promise: dict[str, dict[Check, Estimate]] = {}
     for check in checks:
@@ -220,8 +221,9 @@ def short_of(
     wide = {}
     for estimates in by_promise.values():
         most = max(estimate.value for estimate in estimates.values()) * (1.0 + precision)
+        shown = max(estimates, key=lambda check: estimates[check].high)
         for check, estimate in estimates.items():
-            allowed = max(precision, (most - estimate.value) / estimate.value)
+            allowed = precision if check is shown else max(precision, (most - estimate.value) / estimate.value)
             wide[check] = max(estimate.half_width, estimate.high / estimate.value - 1.0) / allowed
             if estimate.half_width <= precision:
                 wide[check] = min(wide[check], 1.0)

@@ -187,7 +187,7 @@ def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: Floa
 
     The share of requests within the quantile has an interval by Student over batches; the observations where it begins
     and ends are the quantile's. Where few lie beyond the quantile, the interval holds also the order statistics of the
-    binomial law (Conover 1999), or, with controls, counts one request more on the wrong side than was seen.
+    binomial law (Conover 1999), or, with controls, counts more requests on the wrong side than were seen.
     """
     n = len(sample.values)
     if n == 0:
@@ -225,10 +225,12 @@ def _of_few(
 ) -> tuple[float, float]:
     """An interval where few observations lie beyond the quantile: whole ranks, outwards."""
     n, (down, up) = len(ordered), ends
-    one_more = 1.0 if with_controls else 0.0
+    # Controls may explain all that was seen of few requests; as many more may be on the wrong side as go unseen at this
+    # confidence (the rule of three, Hanley & Lippman-Hand 1983).
+    unseen = -math.log((1 - confidence) / 2) if with_controls else 0.0
     low, high = (
-        _ordered(ordered, n * (centre - up) - one_more),
-        _ordered(ordered, n * (centre + down) + one_more + 1.0),
+        _ordered(ordered, n * (centre - up) - unseen),
+        _ordered(ordered, n * (centre + down) + unseen + 1.0),
     )
     if with_controls:
         return low, high

@@ -13,7 +13,7 @@ from dfr_sizing.recommend.evaluate import Effort
 from dfr_sizing.recommend.types import Infeasible, Recommendation
 
 FAST = {"hosting.providers": ["aws"], "hosting.regions": ["eu-west-1", "ap-southeast-2"]}
-LIGHT = Effort(glance=15_000, situation=80_000, point=10_000)
+LIGHT = Effort(glance=15_000, situation=400_000, point=10_000)
 """A third of the full effort: the properties hold at any."""
 
 

@@ -203,3 +203,18 @@ def test_mser5_cuts_whole_fives_and_never_more_than_half(n: int) -> None:
     assert mser5(rising) % 5 == 0
     assert mser5(rising) <= n / 2
     assert (mser5(rising) > 0) == (n >= 20)
+
+
+def test_few_that_controls_explain_wholly_still_have_no_bound_at_high_confidence() -> None:
+    # 38 requests, all within their quantile exactly where the control says so: nothing is left to chance but the unseen
+    values = np.arange(38, dtype=np.float64)
+    counts, replication = np.full(19, 2), np.repeat(np.arange(4), 5)[:19]
+    beyond = (values > 35.5) - 0.05
+    control = -beyond.reshape(19, 2).sum(axis=1)
+    sample = Sample(values, counts, replication, control[None, :])
+    for confidence in (0.95, 0.9999):
+        assert not quantile_estimate(sample, 0.95, confidence).bounded
+    many = Sample(np.tile(values, 8), np.tile(counts, 8), np.arange(152) // 5, np.tile(control, 8)[None, :])
+    usual, sure = (quantile_estimate(many, 0.95, confidence) for confidence in (0.95, 0.9999))
+    assert usual.bounded
+    assert sure.high > usual.high
