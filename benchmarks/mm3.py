@@ -23,8 +23,7 @@ SERVERS, SERVICE_RATE = 3, 1.0
 ARRIVAL_RATE = 0.8 * SERVERS * SERVICE_RATE
 
 ROUNDS = 0
-"""How often a request asks the database, for no time at all. To be 0, a single piece of CPU, once ``Requests`` takes
-that: the two pieces and the empty statement of today cost the engine two events more than M/M/3 has."""
+"""How often a request asks the database: a customer is a single piece of CPU."""
 
 SYSTEM = System(
     cpus=(Cpu(cores=SERVERS), Cpu(cores=SERVERS)),
