@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dfr_sizing.catalogue import load_catalogue
 from dfr_sizing.model import BUNDLED, Model, load_model
+from dfr_sizing.recommend.answer import FULL_EFFORT, recommend
 from dfr_sizing.recommend.evaluate import Effort, Progress
-from dfr_sizing.recommend.search import FULL_EFFORT, recommend
 from dfr_sizing.recommend.types import Recommendation
 from dfr_sizing.scenario import Scenario, load_scenario
 from dfr_sizing.workers import workers

@@ -20,8 +20,8 @@ from dfr_sizing.simulation.system import FloatArray, IntArray, Requests
 
 HOUR_S = 3600.0
 
-STATEMENTS_PER_ROUND = 12
-MOST_ROUNDS = 6
+STATEMENTS_PER_ROUND = int(rule("simulation.statements_per_round"))
+MOST_ROUNDS = int(rule("simulation.most_rounds"))
 """Python and SQL alternate once per so many statements: each alternation costs the simulation two events, and under
 processor sharing only the sums matter (Cohen 1979); the waits of all statements are kept by Cpu.dispatch_s."""
 

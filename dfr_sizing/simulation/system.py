@@ -12,13 +12,14 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from dfr_sizing.drivers import rule
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
-RARELY_OVERLOOKED = 0.01
-"""An idle core that is overlooked in fewer of the wake-ups is left out: under 0.1 ms in a request of 20 statements, and
-each such wait costs the simulation an event."""
+RARELY_OVERLOOKED = rule("simulation.rarely_overlooked")
+"""An idle core that is overlooked in fewer wake-ups is left out: each such wait costs the simulation an event."""
 
 
 @dataclass(frozen=True, slots=True)
