@@ -149,13 +149,19 @@ def wait_for(condition: Callable[[], bool], at_most_s: float) -> bool:
     return held
 
 
+def hear_interrupts() -> None:
+    """A shell that runs the tests in the background makes them, and what they start, deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def long_run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A run of many seconds in a session of its own, with a folder for the plan."""
     command = [sys.executable, "-m", "dfr_sizing", "--farmers", "2e6", "--out", str(tmp_path / "plan")]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=hear_interrupts,  # noqa: PLW1509  (no threads here)
+    ) as process:  # fmt: skip
         yield process
         for left in processes_of(process.pid):
             os.kill(left, signal.SIGKILL)
