@@ -137,7 +137,7 @@ def _watch(pid: int) -> Tree:
     """Look at a process and its descendants every now and then, until it ends."""
     cpu_s: dict[int, float] = {}
     largest, together = 0.0, 0.0
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):  # it has ended, and been waited for
         root = psutil.Process(pid)
         while root.status() != psutil.STATUS_ZOMBIE:
             now = 0.0
@@ -148,8 +148,6 @@ def _watch(pid: int) -> Tree:
                     largest, now = max(largest, memory.rss / MIB), now + memory.pss / MIB
             together = max(together, now)
             time.sleep(LOOK_EVERY_S)
-    except psutil.NoSuchProcess:
-        pass
     return Tree(sum(cpu_s.values()), largest, together)
 
 

@@ -226,7 +226,7 @@ def _provenance(r: Recommendation) -> RenderableType:
 
 def _of_day(r: Recommendation) -> str:
     """How much of the worst day was simulated."""
-    return "" if r.day is None else f", {share(min(1.0, r.day.share))} of the worst day's {r.day.requests:,.0f}"
+    return "" if r.day is None else f", {share(r.day.share)} of the worst day's {r.day.requests:,.0f}"
 
 
 def _sure(r: Recommendation) -> str:

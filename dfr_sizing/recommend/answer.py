@@ -89,10 +89,12 @@ def recommend(
     verdict = search.verdict(topology, 1, search.levels)
     result = _assembled(search, recommended, alternatives, options, split)
     checked = cross_check(recommended, design, seed)
+    through_day = day()
     tell("done", 1.0)
     return replace(
         result,
-        day=day(),
+        simulated_requests=search.simulated_requests + through_day.simulated_requests,
+        day=through_day,
         growth_curve=curve(),
         selection=search.selection(verdict, recommended),
         sensitivities=swings,

@@ -28,7 +28,7 @@ def peak_day(
     """Begin a named day from midnight to midnight, in as many passes as ``effort`` allows (simulation.day)."""
     loads = day_loads(demand(design.scenario, situation, design.farmers), design.model, design.switches)
     job = _job(topology, design, loads, seed)
-    count = job.passes if effort.whole_day else min(job.passes, int(rule("run.day_passes")))
+    count = job.compress if effort.whole_day else min(job.compress, int(rule("run.day_passes")))
     passes = begun(executor, simulate_pass, [job] * count, range(count))
     return lambda: _told(situation, job, loads, passes())
 

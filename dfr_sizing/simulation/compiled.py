@@ -73,8 +73,8 @@ from dfr_sizing.simulation.records import (
     pools_of,
     state_of,
 )
-from dfr_sizing.simulation.reference import CHECKPOINT_STEP_S, NO_MARKS, last_end
-from dfr_sizing.simulation.system import FloatArray, Requests, System, Trace
+from dfr_sizing.simulation.reference import NO_MARKS, last_end
+from dfr_sizing.simulation.system import CHECKPOINT_STEP_S, FloatArray, Requests, System, Trace
 
 _ARRIVAL, _TIMER = -2, -1  # where the next event comes from; or a host's number
 _WITH_CLIENT = 64  # at first: requests that the load generator's own host works on at once
@@ -202,7 +202,7 @@ def _pop_ready(s: Records, rows: Records, pools: Records, ready: Records, at: fl
 
 @inlined
 def _complete(
-    s: Records, hosts: Records, at: int, shares: Records, jobs: Records, due: FloatArray, ready: Records, alone: bool
+    s: Records, hosts: Records, at: int, shares: Records, jobs: Records, due: FloatArray, ready: Records
 ) -> int:
     """SharedCpu._wake. The row whose job is done, if it is all that goes on at this instant; else they are let: NONE.
 
@@ -213,7 +213,7 @@ def _complete(
     reached = reached_by(host, shares, s.now)
     job = jobs[host.head]
     last_of_them = host.head + 1 == host.tail or jobs[host.head + 1].key > reached
-    if not (alone and last_of_them and s.ready == 0 and job.key <= reached and host.exhausts == 0):
+    if not (s.alone and last_of_them and s.ready == 0 and job.key <= reached and host.exhausts == 0):
         finish_jobs(s, hosts, at, shares, jobs, due, ready, reached)
         return NONE
     host.runnable -= job.threads
@@ -280,7 +280,7 @@ def _run(
             break
         elif source >= 0:
             s.now, s.alone = at, alone
-            row = _complete(s, hosts, source, shares, jobs, due, ready, alone)
+            row = _complete(s, hosts, source, shares, jobs, due, ready)
         elif source == _TIMER:
             s.now, s.alone = at, alone
             row, kind, which = timers[0].row, timers[0].kind % KINDS, timers[0].kind // KINDS

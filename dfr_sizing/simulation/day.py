@@ -22,22 +22,20 @@ from dfr_sizing.simulation.system import FloatArray, System
 
 @dataclass(frozen=True, slots=True)
 class DayJob:
-    """One deployment through a day. ``compress``: by how much a pass shortens each hour."""
+    """One deployment through a day. ``compress``: by how much a pass shortens each hour.
+
+    So many passes have the requests of the whole day between them.
+    """
 
     system: System
     profiles: tuple[Profile, ...]
-    compress: float
+    compress: int
     seed: int
 
     @property
     def requests(self) -> float:
         """Requests of the whole day."""
-        return HOUR_S * sum(sum(profile.rate_by_hour) for profile in self.profiles)
-
-    @property
-    def passes(self) -> int:
-        """Passes that have the requests of the whole day between them."""
-        return math.ceil(self.compress)
+        return requests_of_day(self.profiles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +48,15 @@ class DayPass:
     requests: int
 
 
-def compress_for(profiles: Sequence[Profile], requests: float, shortest_hour_s: float) -> float:
-    """By how much to shorten the hours so that a pass has so many requests, but no hour is shorter than that."""
-    of_day = HOUR_S * sum(sum(profile.rate_by_hour) for profile in profiles)
-    return min(max(1.0, of_day / requests), HOUR_S / shortest_hour_s)
+def requests_of_day(profiles: Sequence[Profile]) -> float:
+    """Requests that come from midnight to midnight."""
+    return HOUR_S * sum(sum(profile.rate_by_hour) for profile in profiles)
+
+
+def compress_for(profiles: Sequence[Profile], requests: float, shortest_hour_s: float) -> int:
+    """By how much to shorten the hours so that a pass has about so many requests, but no hour is shorter than that."""
+    wanted = round(requests_of_day(profiles) / requests)
+    return max(1, min(wanted, math.floor(HOUR_S / shortest_hour_s)))
 
 
 def simulate_pass(job: DayJob, number: int) -> DayPass:

@@ -29,8 +29,7 @@ from dfr_sizing.simulation.records import (
     STOP,
     Records,
 )
-from dfr_sizing.simulation.reference import CHECKPOINT_STEP_S
-from dfr_sizing.simulation.system import FloatArray
+from dfr_sizing.simulation.system import CHECKPOINT_STEP_S, FloatArray
 
 
 @compiled

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dfr_sizing.simulation.reference import CHECKPOINT_STEP_S
-from dfr_sizing.simulation.system import Cpu, FloatArray, IntArray, Requests, System
+from dfr_sizing.simulation.system import Balancing, Cpu, FloatArray, IntArray, Requests, System
 
 Records = Any  # numba reads record arrays by attribute; NumPy's types do not know that
 
@@ -198,7 +197,7 @@ def state_of(system: System, requests: Requests, users: int) -> Records:
     s["requests"] = s["to_end"] = n
     s["attempts"], s["users"] = system.attempts, users
     s["waiting_first"] = s["waiting_last"] = s["flushed"] = s["free_row"] = NONE
-    s["round_robin"] = system.balancing == "round-robin"
+    s["round_robin"] = system.balancing is Balancing.ROUND_ROBIN
     s["limit_time_real"], s["respawn"], s["first_extra"] = life.limit_time_real_s, life.respawn_s, life.first_extra_s
     s["recycle_after"], s["has_identity"] = life.recycle_after, life.recycle_after > 0 or life.first_extra_s > 0.0
     s["has_late"], s["has_reach"] = len(requests.late_s) > 0, len(requests.reach) > 0
@@ -209,8 +208,6 @@ def state_of(system: System, requests: Requests, users: int) -> Records:
     if (patience := system.patience) is not None:
         s["has_patience"], s["timeout"], s["retry_after"] = 1, patience.timeout_s, patience.retry_after_s
     if (every := system.checkpoints) is not None:
-        steps = max(1, int(every.every_s * every.spread / CHECKPOINT_STEP_S))
-        s["checkpoint_steps"], s["checkpoint_sync"] = steps, every.sync_s
-        s["checkpoint_rest"] = max(0.0, every.every_s - steps * CHECKPOINT_STEP_S)
-        s["checkpoint_writes"] = every.writes / steps
+        s["checkpoint_steps"], s["checkpoint_writes"] = every.steps, every.writes / every.steps
+        s["checkpoint_sync"], s["checkpoint_rest"] = every.sync_s, every.rest_s
     return state

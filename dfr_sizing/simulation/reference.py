@@ -20,16 +20,23 @@ import numpy as np
 import simpy
 
 from dfr_sizing.simulation.devices import Process, SharedCpu, Volume, WalWriter, WorkerPool
-from dfr_sizing.simulation.system import Balancing, Checkpoints, FloatArray, Outage, Requests, System, Trace, WorkerLife
+from dfr_sizing.simulation.system import (
+    CHECKPOINT_STEP_S,
+    Balancing,
+    Checkpoints,
+    FloatArray,
+    Outage,
+    Requests,
+    System,
+    Trace,
+    WorkerLife,
+)
 
 RECONNECT_AFTER_S = (1.0, 2.0, 4.0)
 """Waits before a dropped connection is tried again: TCP SYN retransmission (RFC 6298; seen on the reference server)."""
 
 LATE_CLIENT_S = 2.0
 """How long a worker waits for the request of a connection that it took (socket time-out of odoo/service/server.py)."""
-
-CHECKPOINT_STEP_S = 0.2
-"""A checkpoint's writes go out in steps of this length: the checkpointer naps 0.1 s at a time (PostgreSQL 15)."""
 
 NOBODY = -1
 NO_MARKS: FloatArray = np.empty(0)
@@ -335,13 +342,12 @@ class Deployment:
 
     def checkpoints(self, checkpoints: Checkpoints) -> Process:
         """The checkpointer: writes in even steps, then the fsync, and again, as long as requests come."""
-        steps = max(1, int(checkpoints.every_s * checkpoints.spread / CHECKPOINT_STEP_S))
         while self.to_end > 0:
-            for _ in range(steps):
+            for _ in range(checkpoints.steps):
                 yield self.env.timeout(CHECKPOINT_STEP_S)
-                self.volume.write(checkpoints.writes / steps)
+                self.volume.write(checkpoints.writes / checkpoints.steps)
             self.volume.sync(checkpoints.sync_s)
-            yield self.env.timeout(max(0.0, checkpoints.every_s - steps * CHECKPOINT_STEP_S))
+            yield self.env.timeout(checkpoints.rest_s)
 
 
 def simulate_open(system: System, requests: Requests, until_s: float, marks_s: FloatArray = NO_MARKS) -> Trace:

@@ -18,6 +18,9 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
+CHECKPOINT_STEP_S = 0.2
+"""A checkpoint's writes go out in steps of this length: the checkpointer naps 0.1 s at a time (PostgreSQL 15)."""
+
 RARELY_OVERLOOKED = rule("simulation.rarely_overlooked")
 """An idle core that is overlooked in fewer wake-ups is left out: each such wait costs the simulation an event."""
 
@@ -140,6 +143,16 @@ class Checkpoints:
     spread: float
     writes: float
     sync_s: float
+
+    @property
+    def steps(self) -> int:
+        """Steps in which the writes go out, CHECKPOINT_STEP_S apart."""
+        return max(1, int(self.every_s * self.spread / CHECKPOINT_STEP_S))
+
+    @property
+    def rest_s(self) -> float:
+        """From the last step to the next checkpoint."""
+        return max(0.0, self.every_s - self.steps * CHECKPOINT_STEP_S)
 
 
 @dataclass(frozen=True, slots=True)

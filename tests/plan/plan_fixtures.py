@@ -195,13 +195,42 @@ def scenario(currency: str, rate: tuple[float, float, float]) -> Scenario:
     return Scenario(registry=Registry(farmers=2_000_000), prices=prices)
 
 
+def peak_day(asked: Scenario) -> PeakDay:
+    """A campaign day; in one hour nothing is known of the only class that came."""
+    campaign = demands.demand(asked, Situation.CAMPAIGN, 4e6)
+    hours = tuple(
+        DayHour(
+            hour,
+            sum(campaign.at_hour(hour).values()),
+            0.02 * hour,
+            0.025 * hour,
+            p95_s(0.3 + 0.05 * hour) if hour != 3 else {"list_view": NAN},
+        )
+        for hour in range(24)
+    )
+    return PeakDay(Situation.CAMPAIGN, hours, requests=3.3e7, share=0.02, simulated_requests=650_000)
+
+
+def swings(cost: float) -> tuple[Swing, ...]:
+    """What some uncertain inputs do to a cost."""
+    return tuple(
+        Swing(name, low, mid, high, unit, cost * at_low, cost * at_high)
+        for name, low, mid, high, unit, at_low, at_high in (
+            ("campaign.farmers_per_enumerator_per_day", 2.0, 8.0, 20.0, "farmers/day", 0.8, 1.7),
+            ("users.officers_at_once_per_100k", 5.0, 10.0, 30.0, "users", 0.9, 1.9),
+            ("registry.growth_5y", 0.5, 1.0, 2.0, "fraction", 0.85, 1.3),
+            ("campaign.surge_factor", 1.0, 2.0, 4.0, "times", 1.0, 1.2),
+            ("users.portal_at_once_per_100k", 50.0, 100.0, 400.0, "users", 1.1, 0.97),
+        )
+    )
+
+
 @cache
 def recommendation(currency: str = "USD", rate: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Recommendation:
     """The whole answer."""
     asked = scenario(currency, rate)
     recommended = plan(asked, "recommended", topology(4, standby=True), Strategy.WARM_STANDBY, 1.0)
     cost = recommended.bill.five_year_usd
-    campaign = demands.demand(asked, Situation.CAMPAIGN, 4e6)
     model = load_model()
     return Recommendation(
         scenario=asked,
@@ -211,22 +240,7 @@ def recommendation(currency: str = "USD", rate: tuple[float, float, float] = (1.
             plan(asked, "minimum", topology(2, standby=False), Strategy.BACKUP_RESTORE, 1.9),
             plan(asked, "resilient", topology(6, standby=True), Strategy.HOT_STANDBY, 0.8),
         ),
-        day=PeakDay(
-            Situation.CAMPAIGN,
-            tuple(
-                DayHour(
-                    hour,
-                    sum(campaign.at_hour(hour).values()),
-                    0.02 * hour,
-                    0.025 * hour,
-                    p95_s(0.3 + 0.05 * hour) if hour != 3 else {"list_view": NAN},
-                )
-                for hour in range(24)
-            ),
-            3.3e7,
-            0.02,
-            650_000,
-        ),
+        day=peak_day(asked),
         growth_curve=tuple(
             FarmersPoint(4e6 * scale, p95_s(0.4 + 0.6 * scale**2), min(1.0, 0.55 * scale), min(1.0, 0.62 * scale))
             for scale in (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
@@ -237,16 +251,7 @@ def recommendation(currency: str = "USD", rate: tuple[float, float, float] = (1.
             Rejection("database: burstable, its CPU credits end within the peak hour", 14),
             Rejection("report p95 over 15 s", 9),
         ),
-        sensitivities=tuple(
-            Swing(name, low, mid, high, unit, cost * at_low, cost * at_high)
-            for name, low, mid, high, unit, at_low, at_high in (
-                ("campaign.farmers_per_enumerator_per_day", 2.0, 8.0, 20.0, "farmers/day", 0.8, 1.7),
-                ("users.officers_at_once_per_100k", 5.0, 10.0, 30.0, "users", 0.9, 1.9),
-                ("registry.growth_5y", 0.5, 1.0, 2.0, "fraction", 0.85, 1.3),
-                ("campaign.surge_factor", 1.0, 2.0, 4.0, "times", 1.0, 1.2),
-                ("users.portal_at_once_per_100k", 50.0, 100.0, 400.0, "users", 1.1, 0.97),
-            )
-        ),
+        sensitivities=swings(cost),
         places=(
             PlaceCost("aws/ap-southeast-2", cost, recommended.topology.title),
             PlaceCost("azure/australiaeast", 1.1 * cost, "4 x Standard_D8s_v3 + GP_Standard_D16s_v3"),

@@ -17,7 +17,7 @@ from dfr_sizing.simulation.system import Cpu, Disk, IdleCost, System
 COST = RequestCost(0.05, 0.02, 0.8, 6.0, 1, 0.0, 0.0, 0.0, 1.0)
 RATES = tuple(2.0 if hour < 6 else 20.0 + hour for hour in range(HOURS))
 SYSTEM = System((Cpu(4), Cpu(2)), (0,), 1, 400, 3200, 0, Disk(1e9, 0.0, 0.0, 1e12))
-JOB = DayJob(SYSTEM, (Profile("page", COST, RATES),), 36.0, 1)
+JOB = DayJob(SYSTEM, (Profile("page", COST, RATES),), 36, 1)
 
 
 def test_hours_have_the_load_of_their_rates() -> None:
@@ -40,17 +40,19 @@ def test_latency_rises_with_the_load_of_the_hour_as_processor_sharing_says() -> 
 
 
 def test_passes_make_the_whole_day() -> None:
-    assert JOB.passes == 36
     assert JOB.requests == 3600.0 * sum(RATES)
-    few = simulate_pass(replace(JOB, compress=360.0), 0).requests
-    assert few == pytest.approx(JOB.requests / 360.0, rel=0.15)
+    whole = replace(JOB, compress=12)
+    served = sum(simulate_pass(whole, number).requests for number in range(whole.compress))
+    # Poisson: five standard errors
+    assert abs(served - JOB.requests) <= 5.0 * JOB.requests**0.5
 
 
 @pytest.mark.parametrize(
-    ("requests", "shortest_s", "compress"), [(1e9, 40.0, 1.0), (JOB.requests / 12, 40.0, 12.0), (1.0, 40.0, 90.0)]
+    ("requests", "shortest_s", "compress"),
+    [(1e9, 40.0, 1), (JOB.requests / 12, 40.0, 12), (1.0, 40.0, 90), (1.0, 41.0, 87)],
 )
-def test_a_pass_has_so_many_requests_but_no_hour_too_short(requests: float, shortest_s: float, compress: float) -> None:
-    assert compress_for(JOB.profiles, requests, shortest_s) == pytest.approx(compress)
+def test_a_pass_has_so_many_requests_but_no_hour_too_short(requests: float, shortest_s: float, compress: int) -> None:
+    assert compress_for(JOB.profiles, requests, shortest_s) == compress
 
 
 def test_an_idle_hour_costs_more_a_request() -> None:
