@@ -75,8 +75,8 @@ class ClosedForm:
 def hosts_of(system: System, streams: Sequence[Stream]) -> Hosts:
     """The hosts under the streams; every application node is alike and has a host of its own."""
     node, database = system.cpus[system.node_cpu[0]], system.cpus[system.database_cpu]
-    python = sum(stream.rate_per_s * _python_s(stream) for stream in streams)
-    sql = sum(stream.rate_per_s * _sql_s(stream) for stream in streams)
+    python = sum(stream.rate_per_s * stream.app_cpu_s for stream in streams)
+    sql = sum(stream.rate_per_s * stream.database_cpu_s for stream in streams)
     return Hosts(host_under(node, python / system.nodes), host_under(database, sql))
 
 
@@ -125,8 +125,8 @@ def closed_form(system: System, streams: Sequence[Stream], hosts: Hosts | None =
     wait_s, flush_s = _disk_wait_s(system.disk, streams), _flush(system.disk, streams).mean_response_s
     held = {
         stream.name: {
-            "Python": _python_s(stream) * found.application.slowdown,
-            "SQL": _sql_s(stream) * found.database.slowdown / _threads(stream, system),
+            "Python": stream.app_cpu_s * found.application.slowdown,
+            "SQL": stream.database_cpu_s * found.database.slowdown / threads_of(stream, system),
             "dispatch": stream.cost.statements * (found.application.dispatch_s + found.database.dispatch_s),
             "network": stream.cost.statements * system.round_trip_s,
             "disk": _disk_s(stream, system.disk, wait_s),
@@ -144,22 +144,14 @@ def closed_form(system: System, streams: Sequence[Stream], hosts: Hosts | None =
         for stream in streams
     }
     helpers = sum(
-        stream.rate_per_s * held[stream.name]["SQL"] * (_threads(stream, system) - 1)
+        stream.rate_per_s * held[stream.name]["SQL"] * (threads_of(stream, system) - 1)
         for stream in streams
         if stream.cost.threads > 1
     )
     return ClosedForm(parts, found, held_workers, squared_cv, helpers)
 
 
-def _python_s(stream: Stream) -> float:
-    return stream.cost.app_cpu_s * stream.app_factor
-
-
-def _sql_s(stream: Stream) -> float:
-    return stream.cost.database_cpu_s * stream.database_factor
-
-
-def _threads(stream: Stream, system: System) -> int:
+def threads_of(stream: Stream, system: System) -> int:
     """Processes of a scan when it gets every helper it wants and there is."""
     return min(stream.cost.threads, 1 + system.parallel_pool)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from dfr_sizing.analytic import mmck
 from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
-from dfr_sizing.recommend.closed_form import PARTS, ClosedForm, at_utilisation, closed_form, limited, pooled
+from dfr_sizing.recommend.closed_form import PARTS, ClosedForm, at_utilisation, closed_form, limited, pooled, threads_of
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.trial import trial_of
 from dfr_sizing.recommend.types import Compared, CrossCheck, Plan, SituationResult
@@ -202,13 +202,13 @@ def _dispatch(weights: Weights, form: ClosedForm) -> Cause:
 
 def _scans(weights: Weights, form: ClosedForm, system: System, streams: Sequence[Stream]) -> Iterator[Cause]:
     """Two things by which parallel scans make the simulation slower: helpers not had, and threads that come at once."""
-    wide = [stream for stream in streams if min(stream.cost.threads, 1 + system.parallel_pool) > 1]
+    wide = [stream for stream in streams if threads_of(stream, system) > 1]
     if not wide:
         return
-    wanted = max(min(stream.cost.threads - 1, system.parallel_pool) for stream in wide)
+    wanted = max(threads_of(stream, system) - 1 for stream in wide)
     scans = max(1, system.parallel_pool // wanted)
     none_left = mmck(form.helpers / wanted, 1.0, scans, scans).blocking_probability
-    helped = {s.name: (min(s.cost.threads, 1 + system.parallel_pool) - 1) * form.parts[s.name]["SQL"] for s in wide}
+    helped = {s.name: (threads_of(s, system) - 1) * form.parts[s.name]["SQL"] for s in wide}
     yield Cause(
         none_left * sum(weights.get(name, 0.0) * seconds for name, seconds in helped.items()),
         f"scans want {form.helpers:.1f} parallel workers on average, of a pool of {system.parallel_pool}: "
@@ -217,8 +217,8 @@ def _scans(weights: Weights, form: ClosedForm, system: System, streams: Sequence
     # Threads that come together wait for one another: (E[X^2] / E[X] + 1) / 2 times the queueing of single ones, by
     # work (Kleinrock, Muntz, Rodemich, The Processor-Sharing Queueing Model for Time-Shared Systems with Bulk
     # Arrivals, Networks 1(1), 1971), at exponential demand and one processor: an estimate here.
-    work = {s.name: s.rate_per_s * s.cost.database_cpu_s * s.database_factor for s in streams}
-    together = sum(work[s.name] * min(s.cost.threads, 1 + system.parallel_pool) for s in streams) / sum(work.values())
+    work = {s.name: s.rate_per_s * s.database_cpu_s for s in streams}
+    together = sum(work[s.name] * threads_of(s, system) for s in streams) / sum(work.values())
     database, cpu = form.hosts.database, system.cpus[system.database_cpu]
     queueing = 1.0 - 1.0 / (cpu.capacity(1) * database.slowdown)
     added = queueing * (together - 1.0) / 2.0

@@ -195,10 +195,8 @@ def more_often(drawn: Sequence[Stream], system: System, wanted: float) -> tuple[
 
 def _takes(stream: Stream, speed: float) -> FloatArray:
     """What a request takes at least of application CPU, database CPU and HTTP workers, in seconds."""
-    app = stream.cost.app_cpu_s * stream.app_factor
-    database = stream.cost.database_cpu_s * stream.database_factor
-    held = 0.0 if stream.background else (app + database) / speed
-    return np.maximum(1e-9, [app, database, held])
+    held = 0.0 if stream.background else (stream.app_cpu_s + stream.database_cpu_s) / speed
+    return np.maximum(1e-9, [stream.app_cpu_s, stream.database_cpu_s, held])
 
 
 def short_of(

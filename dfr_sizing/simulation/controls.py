@@ -36,7 +36,7 @@ def control_sums(requests: Requests, streams: Sequence[Stream], bin_of: IntArray
     inverse_mean, largest = np.zeros(classes), np.zeros((len(QUANTILES), classes))
     for number, stream in enumerate(streams):
         variance = math.log1p(stream.cost.cv**2)
-        mean = stream.cost.app_cpu_s * stream.app_factor
+        mean = stream.app_cpu_s
         if variance > 0.0 and mean > 0.0:
             inverse_mean[number] = 1.0 / mean
             largest[:, number] = np.exp(_NORMAL * math.sqrt(variance) - variance / 2)
@@ -92,6 +92,4 @@ def _add_up(
 
 def _work(stream: Stream, sql: float) -> tuple[float, float, float]:
     """Rate, mean and coefficient of variation of a class's work, that in the database times ``sql``."""
-    cost = stream.cost
-    mean = cost.app_cpu_s * stream.app_factor + sql * cost.database_cpu_s * stream.database_factor
-    return stream.rate_per_s, mean, cost.cv
+    return stream.rate_per_s, stream.app_cpu_s + sql * stream.database_cpu_s, stream.cost.cv

@@ -43,6 +43,16 @@ class Stream:
     client_cpu_s: float = 0.0
     miss_ratio: float = 0.0
 
+    @property
+    def app_cpu_s(self) -> float:
+        """Mean seconds of Python of a request, its factor counted."""
+        return self.cost.app_cpu_s * self.app_factor
+
+    @property
+    def database_cpu_s(self) -> float:
+        """Mean seconds of SQL of a request, its factor counted."""
+        return self.cost.database_cpu_s * self.database_factor
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -194,8 +204,8 @@ def _demands(stream: Stream, count: int, seed: int, replication: int) -> tuple[F
     reads = rng.poisson(cost.pages * stream.miss_ratio, count).astype(np.float64)
     flush = _lognormal(rng, count, rule("postgresql.flush_cv")) if cost.wal_bytes > 0.0 else np.ones(count)
     return (
-        cost.app_cpu_s * stream.app_factor * size,
-        cost.database_cpu_s * stream.database_factor * sql,
+        stream.app_cpu_s * size,
+        stream.database_cpu_s * sql,
         reads,
         cost.wal_bytes * size,
         flush,
