@@ -21,7 +21,7 @@ from dfr_sizing.staging.target import PASSWORD, Staging, password
 from loadtests.drawing import Known, filled, fragments
 from loadtests.mapping import Call, Form, Login, Page, Rest, Token
 from loadtests.mapping import Mapping as RequestMapping
-from loadtests.outcomes import OK, Failed, of_answer, of_exception
+from loadtests.outcomes import OK, RequestError, of_answer, of_exception
 
 TIME_OUT_S = 120.0
 """As limit_time_real of Odoo: later than that the worker is gone."""
@@ -49,7 +49,7 @@ class Client:
     def __init__(self, http: FastHttpSession, staging: Staging, mapping: RequestMapping, account: Account) -> None:
         self._http, self._staging, self._mapping, self.account = http, staging, mapping, account
         http.base_url = staging.url.rstrip("/")
-        http.client.redirect_response_codes = frozenset()
+        http.client.redirect_response_codes = frozenset()  # type: ignore[misc] # of this client only
 
     def send(self, name: str, known: Known, chance: random.Random) -> str:
         """Send a request of a class, its data drawn; what it ends with. A session or token that ended is renewed."""
@@ -159,7 +159,7 @@ class Client:
             if outcome == OK:
                 answer.success()
             else:
-                answer.failure(Failed(outcome))
+                answer.failure(RequestError(outcome))
         return outcome, told
 
 
@@ -191,7 +191,9 @@ def found_on(client: Client, mapping: RequestMapping, seed: int) -> Known:
     values["fragment"] = fragments(values[known.fragment], known.fragment_letters)
     for name, found in values.items():
         if not found:
-            raise InputError(f"{name} of {known.model} on staging", "empty", "known for some", "fill it with dfr-size seed")
+            raise InputError(
+                f"{name} of {known.model} on staging", "empty", "known for some", "fill it with dfr-size seed"
+            )
     return Known([int(row["id"]) for row in rows], values, mapping.settings)
 
 
@@ -207,4 +209,6 @@ def logged_in(client: Client, staging: Staging) -> None:
     outcome = client.open_session()
     if outcome != OK:
         allowed = f"let into {staging.database} at {staging.url}"
-        raise InputError(f"the user {client.account.login}", outcome, allowed, f"check the address, users and {PASSWORD}")
+        raise InputError(
+            f"the user {client.account.login}", outcome, allowed, f"check the address, users and {PASSWORD}"
+        )

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import gevent
 from gevent import get_hub
+from gevent.event import Event
 from locust import __version__
 from locust.env import Environment
 
@@ -38,7 +39,13 @@ class Conductor:
     """One test from beginning to end. Blocking work is done beside gevent's loop, which has to keep time."""
 
     def __init__(
-        self, environment: Environment, staging: Staging, mapping: RequestMapping, levels: tuple[Level, ...], folder: Path, seed: int
+        self,
+        environment: Environment,
+        staging: Staging,
+        mapping: RequestMapping,
+        levels: tuple[Level, ...],
+        folder: Path,
+        seed: int,
     ) -> None:
         from dfr_sizing.recording.collect import Collector  # noqa: PLC0415 - only the conductor needs it
 
@@ -51,12 +58,24 @@ class Conductor:
         self._pings: dict[str, Ping] = {}
         self._hosts: dict[str, dict[str, Any]] = {}
         self._ready: dict[str, str] = {}
-        self._closed = False
+        self._began = self._closed = False
+        self._finishing = Event()
         self._greenlets: list[gevent.Greenlet] = []
         server = Server("", "", staging.workers, staging.cron_workers, 0)
         generator = f"Locust {__version__}"
         self._recording = Recording(
-            folder.name, time.time(), math.nan, False, staging.mapping, seed, generator, mapping.kinds, (), (), server, {}
+            folder.name,
+            time.time(),
+            math.nan,
+            False,
+            staging.mapping,
+            seed,
+            generator,
+            mapping.kinds,
+            (),
+            (),
+            server,
+            {},
         )
 
     @property
@@ -67,6 +86,7 @@ class Conductor:
     def start(self) -> None:
         """Begin, once Locust has begun."""
         self._keeper.clear()
+        self.environment.process_exit_code = 1  # until the recording is complete
         write_recording(self._folder, self._recording)
         self._greenlets = [gevent.spawn(self._conduct), gevent.spawn(self._write_parts)]
 
@@ -76,8 +96,8 @@ class Conductor:
         if msg.type == "dfr_ready":
             self._ready[process] = told["error"]
             self._ask_clock(process)
-            if self._recording.steps or len(self._ready) > self._processes():
-                self._tell(self.level, process)  # it came while the test is running
+            if self._began and not self.over:  # it came while the test is running
+                self._tell(self.level, process)
         elif msg.type == "dfr_pong":
             self._pings.setdefault(process, Ping()).heard(told["asked"], told["answered"], time.time())
             self._hosts[process] = told
@@ -90,20 +110,18 @@ class Conductor:
         """Write what there is; a test that did not come to its end is not complete. Does nothing the second time."""
         if self._closed:
             return
-        self._closed = True
-        gevent.killall(self._greenlets, block=False)
-        self._write(finished=self.over)
-        self.over = True
+        gevent.killall(self._greenlets[:1])
+        self._write()
 
     def _conduct(self) -> None:
         if self._all_ready():
             self._collector.start()
+            self._began = True
             for level in self.levels:
                 self._lead(level)
             self._tell(None)
-            self._wait(lambda: len(self._keeper.told) >= len(self._ready), TIME_OUT_S + READY_S)
-            self._closed = True
-            self._write(finished=True)
+            self._wait(lambda: len(self._keeper.told) >= min(len(self._ready), self._processes()), TIME_OUT_S)
+            self._write()
         self.over = True
 
     def _all_ready(self) -> bool:
@@ -113,7 +131,9 @@ class Conductor:
         if refusals:
             _log.error(refusals[0])
             self.environment.process_exit_code = 2
-        return not refusals
+        elif len(self._ready) < self._processes():
+            _log.error("only %d of %d processes were ready in %.0f s", len(self._ready), self._processes(), READY_S)
+        return not refusals and len(self._ready) >= self._processes()
 
     def _lead(self, level: Level) -> None:
         """One step: tell everybody, let it settle, then measure."""
@@ -136,25 +156,31 @@ class Conductor:
         self._recording = dataclasses.replace(self._recording, ended=ended, steps=(*self._recording.steps, step))
         write_recording(self._folder, self._recording)
 
-    def _write(self, finished: bool) -> None:
+    def _write(self) -> None:
         """The requests as one table, what the collector saw, and recording.json, which says whether all is there."""
+        self._closed = True
+        self._finishing.set()
+        gevent.joinall(self._greenlets[1:])
+        if not self._began:
+            return
         self._beside(self._keeper.merge)
         ended = time.time()
         told = self._beside(self._collector.finish, self._folder, self._recording.started, ended)
         missing = self._keeper.missing(self._ready)
         count = sum(self._keeper.received.values())
-        where = f"{self._recording.generator}, {len(self._ready)} processes: {missing or f'all {count:,} that were sent'}"
+        where = (
+            f"{self._recording.generator}, {len(self._ready)} processes: {missing or f'all {count:,} that were sent'}"
+        )
         self._recording = dataclasses.replace(
             self._recording,
             ended=ended,
-            complete=finished and not missing,
+            complete=len(self._recording.steps) == len(self.levels) and not missing,
             hosts=(*told.hosts, *self._other_hosts(told.hosts)),
             server=told.server,
             sources={**told.sources, "requests": where},
         )
         write_recording(self._folder, self._recording)
-        if not self.environment.process_exit_code:
-            self.environment.process_exit_code = 0 if self._recording.complete else 1
+        self.environment.process_exit_code = 0 if self._recording.complete else 1
         _log.info("Recording %s: %s", "complete" if self._recording.complete else "NOT complete", self._folder)
 
     def _other_hosts(self, known: tuple[Host, ...]) -> list[Host]:
@@ -175,7 +201,9 @@ class Conductor:
         return 0.0 if same or process not in self._pings else self._pings[process].offset_s
 
     def _tell(self, level: Level | None, process: str | None = None) -> None:
-        told = {} if level is None else {kind: [does.think_s, dict(does.mix)] for kind, does in level.behaviours.items()}
+        told = (
+            {} if level is None else {kind: [does.think_s, dict(does.mix)] for kind, does in level.behaviours.items()}
+        )
         self.runner.send_message("dfr_step", {"behaviours": told, "last": level is None}, process)
 
     def _ask_clock(self, process: str) -> None:
@@ -190,8 +218,7 @@ class Conductor:
         return {name: count for name, count in told.items() if count}
 
     def _write_parts(self) -> None:
-        while True:
-            gevent.sleep(PART_S)
+        while not self._finishing.wait(PART_S):
             self._beside(self._keeper.write_part)
 
     @staticmethod

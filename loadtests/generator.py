@@ -82,7 +82,7 @@ class Generator:
 
     def next_user(self) -> int:
         """The number of a new user."""
-        return max(0, self.runner.worker_index) * NUMBERS + next(self._numbers)
+        return max(0, int(self.runner.worker_index)) * NUMBERS + next(self._numbers)
 
     def behaviour(self, kind: str) -> Behaviour | None:
         """What users of a kind do now; None: nothing."""
@@ -114,7 +114,14 @@ class Generator:
         self.runner.send_message("dfr_pong", told)
 
     def _request(
-        self, name: str, start_time: float, response_time: float, response_length: int, exception: Any, context: Any, **_: Any
+        self,
+        name: str,
+        start_time: float,
+        response_time: float,
+        response_length: int,
+        exception: Any,
+        context: Any,
+        **_: Any,
     ) -> None:
         self.outbox.add(
             started=start_time,

@@ -6,7 +6,6 @@ Five kinds of users, stepped through levels of load; loadtests/README.md says ho
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from argparse import ArgumentParser, Namespace
@@ -37,8 +36,8 @@ LATE_S = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Test:
-    """What this process takes part in. One a process: Locust makes users and the shape without handing them anything."""
+class Here:
+    """What this process takes part in: Locust makes users and the shape without handing them anything."""
 
     setup: Setup
     generator: Generator
@@ -52,7 +51,7 @@ class Work(TaskSet):
 
     def on_start(self) -> None:
         """Think before the first request too: users who come together shall not send together."""
-        self.wait()
+        self.wait()  # type: ignore[no-untyped-call]
 
     @task
     def send(self) -> None:
@@ -73,7 +72,7 @@ class FieldUser(FastHttpUser):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self._generator = Test.generator
+        self._generator = Here.generator
         self._number = self._generator.next_user()
         self._chance = chance_of(self._generator.seed, self._number)
         accounts = self._generator.accounts
@@ -84,17 +83,18 @@ class FieldUser(FastHttpUser):
         return {"user": self._number}
 
     def think(self) -> None:
-        """Wait for the next request. A step that begins is thought over anew, which loses nothing: think times are
-        exponential.
+        """Wait for the next request.
+
+        When a step begins the user thinks anew, which changes nothing: exponential think times have no memory.
         """
-        while True:
+        changed = True
+        while changed:
             does = self._generator.behaviour(type(self).__name__)
             if does is None:
-                self._generator.wait_for_change(None)
-            elif does.think_s == 0.0:
-                return
-            elif not self._generator.wait_for_change(self._chance.expovariate(1.0 / does.think_s)):
-                return
+                changed = self._generator.wait_for_change(None)
+            else:
+                pause_s = self._chance.expovariate(1.0 / does.think_s) if does.think_s else 0.0
+                changed = pause_s > 0.0 and self._generator.wait_for_change(pause_s)
 
     def send(self) -> None:
         """Send a request of a class drawn from the step's mix."""
@@ -140,22 +140,21 @@ class Levels(LoadTestShape):
     def tick(self) -> tuple[int, float] | None:
         """Users now and how fast they come; None ends the test."""
         try:  # the web interface lets its user name another host
-            check_host(Test.setup.staging, str(self.runner.environment.host if self.runner else ""))
+            check_host(Here.setup.staging, str(self.runner.environment.host if self.runner else ""))
         except InputError as refusal:
             _log.error(refusal)
             return None
-        conductor = Test.conductor
+        conductor = Here.conductor
         running = conductor is not None and not conductor.stopped
         if conductor is not None and running and conductor.over:
             return None
-        users = conductor.level.users if conductor is not None and running else Test.setup.levels[0].users
+        users = conductor.level.users if conductor is not None and running else Here.setup.levels[0].users
         return users, float(min(users, SPAWNED_PER_S))
 
 
-@events.init_command_line_parser.add_listener
 def _options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("DFR load test")
-    group.add_argument("--staging", env_var="DFR_STAGING", default="", help="the staging file: what may be loaded")  # type: ignore[call-arg]
+    group.add_argument("--staging", env_var="DFR_STAGING", default="", help="the staging file: what may be loaded")
     group.add_argument("--steps", default="reference", help="steps file, or a shipped one: reference, short, dfr")
     group.add_argument("--record", default="", help="folder of the recording (default: recordings/STEPS-TIME)")
     group.add_argument("--seed", type=int, default=1, help="seed of the requests' data and order")
@@ -167,7 +166,7 @@ def _refuse_early(options: Namespace) -> None:
     if options.list_commands:
         return
     try:
-        Test.setup = read_setup(
+        Here.setup = read_setup(
             options.staging, options.steps, options.host or "", options.record, options.seed, not options.master
         )
     except InputError as refusal:
@@ -175,17 +174,16 @@ def _refuse_early(options: Namespace) -> None:
         sys.exit(2)
 
 
-@events.init.add_listener
 def _begin(environment: Environment, **_: Any) -> None:
     """Locust is ready: take part in tests, as one who sends, as the conductor, or as both."""
-    setup = Test.setup
+    setup = Here.setup
     environment.host = environment.host or setup.staging.url
     environment.stop_timeout = environment.stop_timeout or TIME_OUT_S  # a user finishes the request that it has sent
     for kind in USERS:
         kind.weight = setup.weights.get(kind.__name__, 0.0)
     if not isinstance(environment.runner, MasterRunner):
-        Test.generator = Generator(environment, setup.staging, setup.mapping, setup.seed)
-        Test.generator.listen()
+        Here.generator = Generator(environment, setup.staging, setup.mapping, setup.seed)
+        Here.generator.listen()
     if not isinstance(environment.runner, WorkerRunner):
         _conduct(environment)
 
@@ -200,24 +198,28 @@ def _conduct(environment: Environment) -> None:
 
 
 def _hear(msg: Any, **_: Any) -> None:
-    if Test.conductor is not None:
-        Test.conductor.hear(msg)
+    if Here.conductor is not None:
+        Here.conductor.hear(msg)
 
 
 def _start(environment: Environment, **_: Any) -> None:
-    setup = Test.setup
+    setup = Here.setup
     folder = folder_for(setup, time.time())
-    Test.conductor = Conductor(environment, setup.staging, setup.mapping, setup.levels, folder, setup.seed)
-    Test.conductor.start()
+    Here.conductor = Conductor(environment, setup.staging, setup.mapping, setup.levels, folder, setup.seed)
+    Here.conductor.start()
 
 
 def _stop(**_: Any) -> None:
     """Locust stops the users, at the end of the test or before; then the last messages are still on their way."""
-    if Test.conductor is not None:
-        Test.conductor.stopped = True
-        gevent.spawn_later(LATE_S, Test.conductor.close)
+    if Here.conductor is not None:
+        Here.conductor.stopped = True
+        gevent.spawn_later(LATE_S, Here.conductor.close)
 
 
 def _close(**_: Any) -> None:
-    if Test.conductor is not None:
-        Test.conductor.close()
+    if Here.conductor is not None:
+        Here.conductor.close()
+
+
+events.init_command_line_parser.add_listener(_options)
+events.init.add_listener(_begin)

@@ -22,7 +22,7 @@ class _Sent(Row):
     """What all ways of sending have. A count is a number, or the driver whose middle value it is."""
 
     operation: str = Field(min_length=1)
-    counts: dict[str, float | str] = {}
+    counts: dict[str, float | str] = Field(default_factory=dict)
 
     def count(self, name: str) -> float:
         """One of the counts, as a number."""
@@ -46,8 +46,8 @@ class Call(_Sent):
     send: Literal["call"]
     model: str
     method: str
-    args: list[Any] = []
-    kwargs: dict[str, Any] = {}
+    args: list[Any] = Field(default_factory=list)
+    kwargs: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -77,7 +77,7 @@ class Rest(_Sent):
     send: Literal["rest"]
     verb: Literal["GET", "POST"]
     path: str = Field(pattern="^/")
-    body: dict[str, Any] = {}
+    body: dict[str, Any] = Field(default_factory=dict)
 
 
 class Login(_Sent):
@@ -120,7 +120,7 @@ class Mapping(Row):
     """A mapping file. ``settings`` are values for templates that the site has to set."""
 
     known: Known
-    settings: dict[str, str | int] = {}
+    settings: dict[str, str | int] = Field(default_factory=dict)
     classes: dict[str, Sent] = Field(alias="class", min_length=1)
     field: dict[str, dict[str, float | str]]
 
@@ -128,7 +128,9 @@ class Mapping(Row):
     def kinds(self) -> dict[str, RequestKind]:
         """The classes, as a recording tells of them."""
         return {
-            name: RequestKind(sent.operation, log_prefix(sent.path), {count: sent.count(count) for count in sent.counts})
+            name: RequestKind(
+                sent.operation, log_prefix(sent.path), {count: sent.count(count) for count in sent.counts}
+            )
             for name, sent in self.classes.items()
         }
 
@@ -148,9 +150,10 @@ class Mapping(Row):
             raise ValueError('exactly one class with send = "login", which opens the sessions')
         if "rest" in ways and ways.count("token") != 1:
             raise ValueError('exactly one class with send = "token", since there are classes with send = "rest"')
+        pages = [name for name, sent in self.classes.items() if sent.send == "page"]
         for name, sent in self.classes.items():
-            if isinstance(sent, Form) and not isinstance(self.classes.get(sent.token_from), Page):
-                raise ValueError(f'a class with send = "page" for token_from of {name}, not {sent.token_from}')
+            if sent.send == "form" and sent.token_from not in pages:
+                raise ValueError(f"one of the pages {', '.join(pages)} for token_from of {name}, not {sent.token_from}")
         for asked, parts in self.field.items():
             if asked not in request_classes():
                 raise ValueError(f"a request class of the DFR ({', '.join(request_classes())}), not {asked}")
@@ -166,7 +169,7 @@ def log_prefix(path: str) -> str:
     >>> log_prefix("/api/dfr/v1/external/farmers/{uid}")
     '/api/dfr/v1/external/farmers/'
     """
-    return path.split("{")[0]
+    return path.partition("{")[0]
 
 
 def read_mapping(name: str) -> Mapping:

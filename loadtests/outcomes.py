@@ -7,7 +7,7 @@ from typing import Any
 OK, REFUSED, TIME_OUT, BROKEN = "ok", "refused", "time-out", "connection lost"
 
 
-class Failed(Exception):
+class RequestError(Exception):
     """A request that did not end well. Only the kind of failure: an answer's text may hold what nobody should keep."""
 
     def __init__(self, outcome: str) -> None:
@@ -19,7 +19,7 @@ def of_exception(error: BaseException | None) -> str:
     """The outcome of a request for which no answer came."""
     if error is None:
         return OK
-    if isinstance(error, Failed):
+    if isinstance(error, RequestError):
         return error.outcome
     if isinstance(error, ConnectionRefusedError):
         return REFUSED

@@ -47,9 +47,9 @@ class Behaviour:
 def field_users(farmers: float, situation: Situation, hour: int) -> tuple[FieldUser, ...]:
     """The kinds of users at an hour of a named day; a kind that sends nothing then is left out.
 
-    Think times: officers' and portal visitors' are drivers. Assumed: reports are asked for at an officer's pace, and so
-    are look-ups; a device that synchronises pauses as a visitor's phone does. What is assumed sets how many users of the
-    kind there are, not how much they send.
+    Think times: officers' and portal visitors' are drivers. Assumed: reports and look-ups are asked for at an officer's
+    pace; a device that synchronises pauses as a visitor's phone does. What is assumed sets how many users of the kind
+    there are, not how much they send.
     """
     scenario = Scenario.model_validate({"registry": {"farmers": farmers}})
     rates = rates_by_sender(scenario, situation, farmers)

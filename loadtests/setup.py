@@ -45,7 +45,9 @@ def read_setup(staging_file: str, steps: str, host: str, record: str, seed: int,
     mapping, told = read_mapping(staging.mapping), read_steps(steps)
     folder = Path(record) if record else None
     if folder and is_complete(folder):
-        raise InputError("--record", record, "a folder without a complete recording", "name another one, or move it away")
+        raise InputError(
+            "--record", record, "a folder without a complete recording", "name another one, or move it away"
+        )
     weights = {kind.name: kind.users for kind in kinds_of(told)}
     return Setup(Path(steps).stem, staging, mapping, levels(told, mapping), weights, folder, seed)
 

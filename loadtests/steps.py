@@ -38,8 +38,8 @@ class StepRow(Row):
     seconds: float = Field(ge=1, le=LONGEST_S)
     warm_up_s: float = Field(ge=0, le=LONGEST_S)
     think_s: float | None = Field(default=None, ge=0, le=LONGEST_S)
-    mix: dict[str, float] = {}
-    emphasis: dict[str, float] = {}
+    mix: dict[str, float] = Field(default_factory=dict)
+    emphasis: dict[str, float] = Field(default_factory=dict)
     pace: float = Field(default=1.0, gt=0, le=1000)
     held_out: bool = False
 
@@ -53,7 +53,7 @@ class StepRow(Row):
             raise ValueError("either think_s, or pace for the field's think times")
         if any(share < 0 for share in (*self.mix.values(), *self.emphasis.values())):
             raise ValueError("shares that are not negative")
-        if self.mix and abs(sum(self.mix.values()) - 1.0) > 1e-6 or sum(self.emphasis.values()) > 1.0:
+        if (self.mix and abs(sum(self.mix.values()) - 1.0) > 1e-6) or sum(self.emphasis.values()) > 1.0:
             raise ValueError("a mix whose shares make 1, and an emphasis whose shares make no more")
         return self
 

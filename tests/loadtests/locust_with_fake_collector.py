@@ -17,7 +17,7 @@ class Collected:
 
 
 class Collector:
-    def __init__(self, staging: Staging) -> None:
+    def __init__(self, _staging: Staging) -> None:
         self.edges: list[str] = []
 
     def start(self) -> None:
@@ -26,7 +26,7 @@ class Collector:
     def edge(self, step: str, edge: str) -> None:
         self.edges.append(f"{step} {edge}")
 
-    def finish(self, folder: Path, started: float, ended: float) -> Collected:
+    def finish(self, folder: Path, _started: float, _ended: float) -> Collected:
         (folder / "edges.txt").write_text("\n".join(self.edges), encoding="utf-8")
         return Collected()
 

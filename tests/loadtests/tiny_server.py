@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-PASSWORD = "correct horse battery staple"
+PASSWORD = "correct horse battery staple"  # noqa: S105 - of this server only
 FARMERS = [{"id": number, "name": f"Ana Farmer{number}", "city": f"City{number % 7}"} for number in range(1, 101)]
 
 
@@ -21,6 +21,8 @@ class TinyServer:
     seen: Counter[str] = field(default_factory=Counter)
     bodies: list[tuple[str, str]] = field(default_factory=list)
     redirect_to: str = ""
+    gone_after: int = 1_000_000
+    """Requests after which it takes no more connections."""
 
     def answer(self, path: str, body: str) -> tuple[int, dict[str, str], Any]:
         self.seen[path] += 1
@@ -63,6 +65,9 @@ def tiny_server() -> Iterator[TinyServer]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+            with lock:
+                if sum(tiny.seen.values()) == tiny.gone_after:
+                    threading.Thread(target=leave, daemon=True).start()
 
         do_POST = do_GET  # noqa: N815 - the handler's own way
 
@@ -71,12 +76,16 @@ def tiny_server() -> Iterator[TinyServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+
+    def leave() -> None:
+        server.shutdown()
+        server.server_close()
+
     tiny.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
         yield tiny
     finally:
-        server.shutdown()
-        server.server_close()
+        leave()
         thread.join()
