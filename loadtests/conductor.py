@@ -9,10 +9,9 @@ import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import gevent
-from gevent import get_hub
 from gevent.event import Event
 from locust import __version__
 from locust.env import Environment
@@ -32,11 +31,14 @@ PART_S = 10.0
 READY_S = 120.0
 """Longest wait for all processes to log in."""
 _log = logging.getLogger(__name__)
-Result = TypeVar("Result")
 
 
 class Conductor:
-    """One test from beginning to end. Blocking work is done beside gevent's loop, which has to keep time."""
+    """One test from beginning to end.
+
+    Writing requests is done in a thread beside gevent's loop, which has to keep time; the collector has a process of
+    its own.
+    """
 
     def __init__(
         self,
@@ -60,22 +62,21 @@ class Conductor:
         self._ready: dict[str, str] = {}
         self._began = self._closed = False
         self._finishing = Event()
-        self._greenlets: list[gevent.Greenlet] = []
-        server = Server("", "", staging.workers, staging.cron_workers, 0)
-        generator = f"Locust {__version__}"
+        self._conducting: gevent.Greenlet | None = None
+        self._writing: gevent.Greenlet | None = None
         self._recording = Recording(
-            folder.name,
-            time.time(),
-            math.nan,
-            False,
-            staging.mapping,
-            seed,
-            generator,
-            mapping.kinds,
-            (),
-            (),
-            server,
-            {},
+            name=folder.name,
+            started=time.time(),
+            ended=math.nan,
+            complete=False,
+            mapping=staging.mapping,
+            seed=seed,
+            generator=f"Locust {__version__}",
+            kinds=mapping.kinds,
+            steps=(),
+            hosts=(),
+            server=Server("", "", staging.workers, staging.cron_workers, 0),
+            sources={},
         )
 
     @property
@@ -88,7 +89,8 @@ class Conductor:
         self._keeper.clear()
         self.environment.process_exit_code = 1  # until the recording is complete
         write_recording(self._folder, self._recording)
-        self._greenlets = [gevent.spawn(self._conduct), gevent.spawn(self._write_parts)]
+        self._conducting = gevent.spawn(self._conduct)
+        self._writing = gevent.spawn(self._write_parts)
 
     def hear(self, msg: Any) -> None:
         """Take a message from a process that sends."""
@@ -108,10 +110,9 @@ class Conductor:
 
     def close(self) -> None:
         """Write what there is; a test that did not come to its end is not complete. Does nothing the second time."""
-        if self._closed:
-            return
-        gevent.killall(self._greenlets[:1])
-        self._write()
+        if not self._closed:
+            gevent.kill(self._conducting)
+            self._write()
 
     def _conduct(self) -> None:
         if self._all_ready():
@@ -120,13 +121,13 @@ class Conductor:
             for level in self.levels:
                 self._lead(level)
             self._tell(None)
-            self._wait(lambda: len(self._keeper.told) >= min(len(self._ready), self._processes()), TIME_OUT_S)
+            _wait(lambda: len(self._keeper.told) >= min(len(self._ready), self._processes()), TIME_OUT_S)
             self._write()
         self.over = True
 
     def _all_ready(self) -> bool:
         """Wait until all processes are logged in; a refusal ends the test."""
-        self._wait(lambda: len(self._ready) >= self._processes(), READY_S)
+        _wait(lambda: len(self._ready) >= self._processes(), READY_S)
         refusals = sorted({error for error in self._ready.values() if error})
         if refusals:
             _log.error(refusals[0])
@@ -145,10 +146,10 @@ class Conductor:
         gevent.sleep(level.warm_up_s)
         measured_from = time.time()
         crowd = together(self._users(), level.behaviours)
-        self._beside(self._collector.edge, level.name, "begin")
+        self._collector.edge(level.name, "begin")
         gevent.sleep(max(0.0, measured_from + level.seconds - time.time()))
         ended = time.time()
-        self._beside(self._collector.edge, level.name, "end")
+        self._collector.edge(level.name, "end")
         users = sum(self._users().values())
         if users != level.users:
             _log.warning("step %s had %d users, not %d: give it a longer warm-up", level.name, users, level.users)
@@ -160,12 +161,12 @@ class Conductor:
         """The requests as one table, what the collector saw, and recording.json, which says whether all is there."""
         self._closed = True
         self._finishing.set()
-        gevent.joinall(self._greenlets[1:])
+        gevent.joinall([self._writing])
         if not self._began:
             return
-        self._beside(self._keeper.merge)
+        _beside(self._keeper.merge)
         ended = time.time()
-        told = self._beside(self._collector.finish, self._folder, self._recording.started, ended)
+        told = self._collector.finish(self._folder, self._recording.started, ended)
         missing = self._keeper.missing(self._ready)
         count = sum(self._keeper.received.values())
         where = (
@@ -219,16 +220,15 @@ class Conductor:
 
     def _write_parts(self) -> None:
         while not self._finishing.wait(PART_S):
-            self._beside(self._keeper.write_part)
+            _beside(self._keeper.write_part)
 
-    @staticmethod
-    def _wait(until: Callable[[], bool], seconds: float) -> None:
-        with gevent.Timeout(seconds, exception=False):
-            while not until():
-                gevent.sleep(LOOK_S)
 
-    @staticmethod
-    def _beside(work: Callable[..., Result], *args: Any) -> Result:
-        """Do blocking work in a thread while the loop goes on."""
-        result: Result = get_hub().threadpool.apply(work, args)
-        return result
+def _wait(until: Callable[[], bool], seconds: float) -> None:
+    with gevent.Timeout(seconds, exception=False):
+        while not until():
+            gevent.sleep(LOOK_S)
+
+
+def _beside(work: Callable[[], None]) -> None:
+    """Do blocking work in a thread while the loop goes on."""
+    gevent.get_hub().threadpool.apply(work)

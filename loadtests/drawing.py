@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,30 @@ def filled(template: Any, known: Known, counts: Mapping[str, float], chance: ran
     if isinstance(template, Sequence):
         return [filled(value, known, counts, chance) for value in template]
     return template
+
+
+def names_in(template: Any) -> set[str]:
+    """The names that a template draws."""
+    return {name for text in _texts(template) for name in _NAME.findall(text)}
+
+
+def repeats_in(template: Any) -> set[str]:
+    """The counts that a template repeats parts by."""
+    if isinstance(template, Mapping):
+        here = {template["repeat"]} if set(template) == {"repeat", "of"} else set()
+        return here.union(*(repeats_in(value) for value in template.values()))
+    if isinstance(template, Sequence) and not isinstance(template, str):
+        return set().union(*(repeats_in(value) for value in template))
+    return set()
+
+
+def _texts(template: Any) -> Iterator[str]:
+    if isinstance(template, str):
+        yield template
+    elif isinstance(template, Mapping):
+        yield from (text for value in template.values() for text in _texts(value))
+    elif isinstance(template, Sequence):
+        yield from (text for value in template for text in _texts(value))
 
 
 def fragments(names: Sequence[str], letters: int) -> list[str]:

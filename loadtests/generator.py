@@ -85,8 +85,8 @@ class Generator:
         return max(0, int(self.runner.worker_index)) * NUMBERS + next(self._numbers)
 
     def behaviour(self, kind: str) -> Behaviour | None:
-        """What users of a kind do now; None: nothing."""
-        return self._behaviours.get(kind)
+        """What users of a kind do now; None: nothing, as before the first step and after the last."""
+        return self._behaviours.get(kind) if self.known else None
 
     def wait_for_change(self, seconds: float | None) -> bool:
         """Wait so long, or until the step changes, which is then true."""

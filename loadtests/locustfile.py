@@ -93,8 +93,7 @@ class FieldUser(FastHttpUser):
             if does is None:
                 changed = self._generator.wait_for_change(None)
             else:
-                pause_s = self._chance.expovariate(1.0 / does.think_s) if does.think_s else 0.0
-                changed = pause_s > 0.0 and self._generator.wait_for_change(pause_s)
+                changed = self._generator.wait_for_change(self._chance.expovariate(1.0) * does.think_s)
 
     def send(self) -> None:
         """Send a request of a class drawn from the step's mix."""
@@ -158,6 +157,7 @@ def _options(parser: ArgumentParser) -> None:
     group.add_argument("--steps", default="reference", help="steps file, or a shipped one: reference, short, dfr")
     group.add_argument("--record", default="", help="folder of the recording (default: recordings/STEPS-TIME)")
     group.add_argument("--seed", type=int, default=1, help="seed of the requests' data and order")
+    parser.set_defaults(web_host="127.0.0.1", master_bind_host="127.0.0.1")  # Locust's own: all addresses
     _refuse_early(parser.parse_known_args()[0])
 
 

@@ -15,6 +15,7 @@ from dfr_sizing.drivers import drivers
 from dfr_sizing.interval import Interval
 from dfr_sizing.model import request_classes
 from dfr_sizing.recording.types import RequestKind
+from loadtests.drawing import names_in, repeats_in
 from loadtests.reading import Row, read
 
 
@@ -142,6 +143,20 @@ class Mapping(Row):
         """How many requests of which class a request of the field is; ``counts`` are Demand's."""
         told = self.field.get(asked, {})
         return {name: counts[times] if isinstance(times, str) else times for name, times in told.items()}
+
+    @model_validator(mode="after")
+    def _drawable(self) -> Mapping:
+        drawn = {"id", "number", "fragment", *self.known.fields, *self.settings}
+        for name, sent in self.classes.items():
+            for asked in names_in(sent.model_dump()):
+                if asked not in drawn:
+                    raise ValueError(f"{{{asked}}} of {name} as one of {', '.join(sorted(drawn))}")
+            for count in repeats_in(sent.model_dump()):
+                if count not in sent.counts:
+                    raise ValueError(
+                        f"a count for repeat = {count} of {name}, which has {', '.join(sent.counts) or 'none'}"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _whole(self) -> Mapping:

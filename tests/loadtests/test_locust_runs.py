@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -71,6 +72,14 @@ def locust(folder: Path, url: str, *options: str, steps: str = STEPS) -> Iterato
         process.stdout.close()
 
 
+def distributed() -> list[str]:
+    """Options for two processes, on a port that is free."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    return ["--processes", "2", "--master-bind-port", port, "--master-port", port]
+
+
 def run(folder: Path, url: str, *options: str, steps: str = STEPS) -> tuple[int, str]:
     with locust(folder, url, *options, steps=steps) as process:
         told, _ = process.communicate(timeout=LONGEST_S)
@@ -101,7 +110,7 @@ def nothing_holds_the_password(folder: Path) -> bool:
 def test_every_request_that_the_server_saw_is_recorded_with_its_outcome(tmp_path: Path, processes: int) -> None:
     with tiny_server() as elsewhere, tiny_server() as tiny:
         tiny.redirect_to = f"{elsewhere.url}/elsewhere"
-        status, told = run(tmp_path, tiny.url, *(("--processes", str(processes)) if processes > 1 else ()))
+        status, told = run(tmp_path, tiny.url, *(distributed() if processes > 1 else []))
         seen = seen_without_preparation(tiny, processes)
 
     recording, requests = read_recording(tmp_path / "recording"), read_requests(tmp_path / "recording")
@@ -137,10 +146,8 @@ def test_requests_to_a_server_that_went_away_are_refused(tmp_path: Path) -> None
 
 
 def test_test_that_is_interrupted_leaves_what_it_has_and_says_so(tmp_path: Path) -> None:
-    with (
-        tiny_server() as tiny,
-        locust(tmp_path, tiny.url, steps=STEPS.replace("seconds = 2", "seconds = 100")) as process,
-    ):
+    long = STEPS.replace("seconds = 2", "seconds = 100")
+    with tiny_server() as tiny, locust(tmp_path, tiny.url, steps=long) as process:
         end = time.monotonic() + LONGEST_S
         while tiny.seen.total() < 60 and time.monotonic() < end:
             time.sleep(0.05)
@@ -152,8 +159,8 @@ def test_test_that_is_interrupted_leaves_what_it_has_and_says_so(tmp_path: Path)
     assert recorded(tmp_path).total() > 40
 
 
-@pytest.mark.parametrize("options", [(), ("--processes", "2")])
-def test_another_host_is_refused_before_anything_is_sent(tmp_path: Path, options: Sequence[str]) -> None:
+@pytest.mark.parametrize("options", [[], distributed()])
+def test_another_host_is_refused_before_anything_is_sent(tmp_path: Path, options: list[str]) -> None:
     with tiny_server() as other, tiny_server() as tiny:
         status, told = run(tmp_path, tiny.url, "--host", other.url, *options)
 

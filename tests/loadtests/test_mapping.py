@@ -49,6 +49,14 @@ def test_counts_of_the_dfr_are_the_drivers() -> None:
     assert kinds["sync_forms_full"].counts.keys() == {"batch_farmers", "fields_per_form"}
 
 
+def test_one_form_of_the_dfr_is_its_part_of_a_days_forms() -> None:
+    mapping = read_mapping("dfr")
+
+    share = mapping.per_request("form_submission", {})["sync_forms_day"]
+
+    assert share * mapping.kinds["sync_forms_day"].counts["day_farmers"] == 1.0
+
+
 @pytest.mark.parametrize("name", ["odoo", "dfr"])
 def test_a_line_of_the_access_log_belongs_to_one_class(name: str) -> None:
     prefixes = [kind.path for kind in read_mapping(name).kinds.values()]
@@ -65,6 +73,8 @@ def test_a_line_of_the_access_log_belongs_to_one_class(name: str) -> None:
         ("list_view = {", "listing = {", "not listing"),
         ('fragment = "name"', 'fragment = "nom"', "not nom"),
         ("[class.health]\n", '[class.health]\ncounts = { farmers = "campaign.farmers" }\n', "not campaign.farmers"),
+        ('city = "{city}"', 'city = "{town}"', "{town} of create as one of city"),
+        ('args = ["{fragment}"]', 'args = [{ repeat = "n", of = "{id}" }]', "a count for repeat = n of name_search"),
         ("most = 5000", "most = 500000", "less than or equal to 20000"),
     ],
 )
