@@ -44,11 +44,12 @@ held_out = true
 
 
 @contextmanager
-def locust(folder: Path, url: str, *options: str, steps: str = STEPS) -> Iterator[subprocess.Popen[str]]:
+def locust(
+    folder: Path, url: str, *options: str, steps: str = STEPS, mapping: str = "odoo"
+) -> Iterator[subprocess.Popen[str]]:
     """Locust on the steps; whatever happens, nothing of it stays."""
-    (folder / "staging.toml").write_text(
-        f'url = "{url}"\ndatabase = "x"\nis_staging = true\nusers = ["ana", "sina"]\nworkers = 2\n', encoding="utf-8"
-    )
+    staging = f'url = "{url}"\nmapping = "{mapping}"\ndatabase = "x"\nis_staging = true\nworkers = 2\n'
+    (folder / "staging.toml").write_text(staging + 'users = ["ana", "sina"]\n', encoding="utf-8")
     (folder / "steps.toml").write_text(steps, encoding="utf-8")
     command = [sys.executable, str(HERE / "locust_with_fake_collector.py")]
     command += ["-f", str(HERE.parents[1] / "loadtests" / "locustfile.py"), "--headless", "--only-summary"]
@@ -80,8 +81,8 @@ def distributed() -> list[str]:
     return ["--processes", "2", "--master-bind-port", port, "--master-port", port]
 
 
-def run(folder: Path, url: str, *options: str, steps: str = STEPS) -> tuple[int, str]:
-    with locust(folder, url, *options, steps=steps) as process:
+def run(folder: Path, url: str, *options: str, **what: str) -> tuple[int, str]:
+    with locust(folder, url, *options, **what) as process:
         told, _ = process.communicate(timeout=LONGEST_S)
         return process.returncode, told
 
@@ -131,6 +132,22 @@ def test_every_request_that_the_server_saw_is_recorded_with_its_outcome(tmp_path
     assert (tmp_path / "recording" / "edges.txt").read_text().split("\n")[:2] == ["alike begin", "alike end"]
     assert nothing_holds_the_password(tmp_path)
     assert PASSWORD not in told
+
+
+def test_dfr_gets_tokens_where_it_asks_for_them(tmp_path: Path) -> None:
+    rest = "external_lookup = 0.2, sync_full = 0.1, portal_registration = 0.3, report = 0.1"
+    steps = STEPS.replace("read = 0.3, scan = 0.1, write = 0.1, login = 0.05", rest)
+    with tiny_server() as tiny:
+        status, told = run(tmp_path, tiny.url, steps=steps, mapping="dfr")
+
+    requests = read_requests(tmp_path / "recording")
+    assert status == 0, told
+    assert set(requests["outcome"]) == {"ok"}
+    assert {"external_lookup", "sync_full", "portal_registration", "report"} <= set(requests["name"])
+    assert tiny.strangers == 0
+    assert len(requests) == sum(tiny.seen.values()) - 4
+    assert (requests["name"] == "auth_token").sum() == 2  # one for each login
+    assert nothing_holds_the_password(tmp_path)
 
 
 def test_requests_to_a_server_that_went_away_are_refused(tmp_path: Path) -> None:

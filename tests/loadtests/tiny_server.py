@@ -12,22 +12,34 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of this server only
-FARMERS = [{"id": number, "name": f"Ana Farmer{number}", "city": f"City{number % 7}"} for number in range(1, 101)]
+CSRF, BEARER = "csrf-1", "bearer-1"
+FARMERS = [
+    {
+        "id": number,
+        "name": f"Ana Farmer{number}",
+        "city": f"City{number % 7}",
+        "uid": f"F{number}",
+        "contact_phone": "1",
+    }
+    for number in range(1, 101)
+]
 
 
 @dataclass
 class TinyServer:
     url: str = ""
     seen: Counter[str] = field(default_factory=Counter)
-    bodies: list[tuple[str, str]] = field(default_factory=list)
+    strangers: int = 0
+    """Requests that lacked the token they needed."""
     redirect_to: str = ""
     gone_after: int = 1_000_000
     """Requests after which it takes no more connections."""
 
-    def answer(self, path: str, body: str) -> tuple[int, dict[str, str], Any]:
+    def answer(self, path: str, body: str, authorisation: str) -> tuple[int, dict[str, str], Any]:
         self.seen[path] += 1
-        self.bodies.append((path, body))
-        params = json.loads(body)["params"] if body.startswith("{") else {}
+        if path.startswith(("/api/dfr/v1/", "/farmer/")):
+            return self.answer_of_dfr(path, body, authorisation)
+        params = json.loads(body).get("params", {}) if body.startswith("{") else {}
         headers: dict[str, str] = {}
         result: Any = True
         if path == "/web/session/authenticate":
@@ -47,6 +59,18 @@ class TinyServer:
             return 303, {"Location": self.redirect_to}, ""
         return 200, headers, {"jsonrpc": "2.0", "id": 1, "result": result}
 
+    def answer_of_dfr(self, path: str, body: str, authorisation: str) -> tuple[int, dict[str, str], Any]:
+        if path.endswith("/auth/token"):
+            return 200, {}, {"success": True, "data": {"access_token": BEARER, "expires_in": 3600}}
+        if path == "/farmer/register":
+            return 200, {}, f'<input type="hidden" name="csrf_token" value="{CSRF}"/>'
+        if path.startswith("/farmer/"):
+            self.strangers += f"csrf_token={CSRF}" not in body
+            return 303, {"Location": "/farmer/register/thank-you"}, ""
+        if not path.endswith("/health"):
+            self.strangers += authorisation != f"Bearer {BEARER}"
+        return 200, {}, {"success": True}
+
 
 @contextmanager
 def tiny_server() -> Iterator[TinyServer]:
@@ -57,8 +81,8 @@ def tiny_server() -> Iterator[TinyServer]:
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
             with lock:
-                status, headers, told = tiny.answer(self.path, body)
-            content = json.dumps(told).encode()
+                status, headers, told = tiny.answer(self.path, body, self.headers.get("Authorization", ""))
+            content = (told if isinstance(told, str) else json.dumps(told)).encode()
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
