@@ -60,7 +60,7 @@ class Conductor:
         self._pings: dict[str, Ping] = {}
         self._hosts: dict[str, dict[str, Any]] = {}
         self._ready: dict[str, str] = {}
-        self._began = self._closed = False
+        self._began = self._closed = self._refused = False
         self._finishing = Event()
         self._conducting: gevent.Greenlet | None = None
         self._writing: gevent.Greenlet | None = None
@@ -107,6 +107,10 @@ class Conductor:
             self._keeper.receive(process, told, self._offset(process))
         elif msg.type == "dfr_drained":
             self._keeper.told[process] = told["sent"]
+        elif msg.type == "dfr_refused" and not self._refused:
+            self._refused = True
+            _log.error(told["error"])
+            gevent.spawn(self._give_up)
 
     def close(self) -> None:
         """Write what there is; a test that did not come to its end is not complete. Does nothing the second time."""
@@ -120,10 +124,21 @@ class Conductor:
             self._began = True
             for level in self.levels:
                 self._lead(level)
-            self._tell(None)
-            _wait(lambda: len(self._keeper.told) >= min(len(self._ready), self._processes()), TIME_OUT_S)
+            self._rest()
             self._write()
         self.over = True
+
+    def _give_up(self) -> None:
+        """End the test at once: the system under test is no longer the one that the staging file names."""
+        gevent.kill(self._conducting)
+        self._rest()
+        self.close()
+        self.over = True
+
+    def _rest(self) -> None:
+        """Nobody sends any more; wait for the last answers and for all requests to arrive here."""
+        self._tell(None)
+        _wait(lambda: len(self._keeper.told) >= min(len(self._ready), self._processes()), TIME_OUT_S)
 
     def _all_ready(self) -> bool:
         """Wait until all processes are logged in; a refusal ends the test."""

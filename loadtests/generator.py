@@ -65,7 +65,7 @@ class Generator:
         error = ""
         try:
             for account in self.accounts:
-                logged_in(self.client(account), self.staging)
+                logged_in(self.client(account), self.staging, first=True)
             self.known = found_on(self.client(self.accounts[0]), self.mapping, self.seed)
         except InputError as refusal:
             error = str(refusal)
@@ -98,6 +98,12 @@ class Generator:
         changed.set()
         if msg.data["last"]:
             gevent.spawn(self._drain)
+
+    def give_up(self, refusal: InputError) -> None:
+        """Send nothing more, and have the test ended: this is not the system that the staging file names."""
+        if self._behaviours:
+            self._behaviours = {}
+            self.runner.send_message("dfr_refused", {"error": str(refusal)})
 
     def _drain(self) -> None:
         """After the last step: wait for answers under way, hand all on, and say how many there were."""

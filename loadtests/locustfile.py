@@ -103,11 +103,12 @@ class FieldUser(FastHttpUser):
         name = self._chance.choices(list(does.mix), list(does.mix.values()))[0]
         self._generator.under_way += 1
         try:
-            outcome = self._client.send(name, self._generator.known, self._chance)
+            if self._client.send(name, self._generator.known, self._chance) == REFUSED:
+                gevent.sleep(REFUSED_PAUSE_S)
+        except InputError as refusal:
+            self._generator.give_up(refusal)
         finally:
             self._generator.under_way -= 1
-        if outcome == REFUSED:
-            gevent.sleep(REFUSED_PAUSE_S)
 
 
 class BackOfficeOfficer(FieldUser):
@@ -190,7 +191,7 @@ def _begin(environment: Environment, **_: Any) -> None:
 
 def _conduct(environment: Environment) -> None:
     assert environment.runner is not None  # noqa: S101 - Locust makes it before this event
-    for message in ("dfr_ready", "dfr_pong", "dfr_requests", "dfr_drained"):
+    for message in ("dfr_ready", "dfr_pong", "dfr_requests", "dfr_drained", "dfr_refused"):
         environment.runner.register_message(message, _hear)
     environment.events.test_start.add_listener(_start)
     environment.events.test_stop.add_listener(_stop)

@@ -162,6 +162,21 @@ def test_requests_to_a_server_that_went_away_are_refused(tmp_path: Path) -> None
     assert recorded(tmp_path).total() >= seen_without_preparation(tiny, 1).total()
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_load_stops_when_another_database_is_served_at_the_address(tmp_path: Path, processes: int) -> None:
+    long = STEPS.replace("seconds = 2", "seconds = 100").replace("0.05", "0.2", 1)
+    with tiny_server() as tiny:
+        tiny.other_database_after = 60
+        status, told = run(tmp_path, tiny.url, *(distributed() if processes > 1 else []), steps=long)
+        sent_after = tiny.seen.total() - tiny.other_database_after
+
+    assert status == 1, told
+    assert "is error AccessError, but must be let into x" in told
+    assert sent_after < 20  # what was under way, and one login for each of the users
+    assert not read_recording(tmp_path / "recording").complete
+    assert recorded(tmp_path).total() > 40
+
+
 def test_test_that_is_interrupted_leaves_what_it_has_and_says_so(tmp_path: Path) -> None:
     long = STEPS.replace("seconds = 2", "seconds = 100")
     with tiny_server() as tiny, locust(tmp_path, tiny.url, steps=long) as process:

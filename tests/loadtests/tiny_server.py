@@ -25,6 +25,11 @@ FARMERS = [
 ]
 
 
+def refused(error: str) -> tuple[int, dict[str, str], Any]:
+    """As Odoo tells an error: with status 200."""
+    return 200, {}, {"error": {"data": {"name": error, "message": "not to be kept"}}}
+
+
 @dataclass
 class TinyServer:
     url: str = ""
@@ -34,6 +39,8 @@ class TinyServer:
     redirect_to: str = ""
     gone_after: int = 1_000_000
     """Requests after which it takes no more connections."""
+    other_database_after: int = 1_000_000
+    """Requests after which another database is served at this address: no session and no user is known."""
 
     def answer(self, path: str, body: str, authorisation: str) -> tuple[int, dict[str, str], Any]:
         self.seen[path] += 1
@@ -42,22 +49,23 @@ class TinyServer:
         params = json.loads(body).get("params", {}) if body.startswith("{") else {}
         headers: dict[str, str] = {}
         result: Any = True
+        if self.seen.total() > self.other_database_after and body:
+            return refused(
+                "odoo.exceptions.AccessError" if "authenticate" in path else "odoo.http.SessionExpiredException"
+            )
+        if path == "/web/session/authenticate" and params["password"] != PASSWORD:
+            return refused("odoo.exceptions.AccessDenied")
         if path == "/web/session/authenticate":
-            if params["password"] != PASSWORD:
-                return 200, headers, {"error": {"data": {"name": "odoo.exceptions.AccessDenied"}}}
             headers["Set-Cookie"] = f"session_id={self.seen[path]}; Path=/"
         elif path.endswith("/search"):
             result = [100]
         elif path.endswith("/search_read"):
-            limit = params["kwargs"]["limit"]
-            result = FARMERS[:limit]
-        elif path.endswith("/name_search"):
-            return 500, headers, "broken"
-        elif path.endswith("/write"):
-            return 200, headers, {"error": {"data": {"name": "odoo.exceptions.AccessError", "message": "secret"}}}
+            result = FARMERS[: params["kwargs"]["limit"]]
         elif path == "/web/login" and self.redirect_to:
             return 303, {"Location": self.redirect_to}, ""
-        return 200, headers, {"jsonrpc": "2.0", "id": 1, "result": result}
+        failures = {"name_search": (500, headers, "broken"), "write": refused("odoo.exceptions.AccessError")}
+        fine = (200, headers, {"jsonrpc": "2.0", "id": 1, "result": result})
+        return failures.get(path.rpartition("/")[2], fine)
 
     def answer_of_dfr(self, path: str, body: str, authorisation: str) -> tuple[int, dict[str, str], Any]:
         if path.endswith("/auth/token"):
