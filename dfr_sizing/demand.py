@@ -73,18 +73,27 @@ def farmers_in_year(scenario: Scenario, year: int) -> float:
 
 def demand(scenario: Scenario, situation: Situation, farmers: float) -> Demand:
     """The rates of a situation at ``farmers``, from the mid values of the scenario's intervals."""
-    rates = [*_office(scenario, farmers), *_systems(scenario, farmers)]
+    senders = rates_by_sender(scenario, situation, farmers)
+    return Demand(situation, farmers, _merged([rate for rates in senders.values() for rate in rates]))
+
+
+def rates_by_sender(scenario: Scenario, situation: Situation, farmers: float) -> dict[str, list[ClassRate]]:
+    """The same rates, apart by who sends: office, systems, portal, field, migration."""
     surge = scenario.campaign.surge_factor.mid if situation is Situation.SURGE else 1.0
     retries = scenario.campaign.retry_factor.mid if situation is Situation.SURGE else 1.0
-    rates += _portal(scenario, farmers, surge * retries)
+    senders = {
+        "office": _office(scenario, farmers),
+        "systems": _systems(scenario, farmers),
+        "portal": _portal(scenario, farmers, surge * retries),
+    }
     if situation in {Situation.CAMPAIGN, Situation.SURGE}:
-        rates += _field(scenario, farmers, surge, retries)
+        senders["field"] = _field(scenario, farmers, surge, retries)
     if situation is Situation.OUTAGE:
-        rates += _catch_up(scenario, farmers)
+        senders["field"] = _catch_up(scenario, farmers)
     if situation is Situation.MIGRATION:
         per_s = IMPORT_ROWS / IMPORT_BATCH / (60.0 * scenario.targets.import_10000_min.mid)
-        rates.append(ClassRate("import_rows", (per_s,) * HOURS, {}))
-    return Demand(situation, farmers, _merged(rates))
+        senders["migration"] = [ClassRate("import_rows", (per_s,) * HOURS, {})]
+    return senders
 
 
 def _office(scenario: Scenario, farmers: float) -> list[ClassRate]:
