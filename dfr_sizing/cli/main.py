@@ -220,6 +220,7 @@ def main() -> NoReturn:
     app.add_typer(_scenario.app, name="scenario")
     app.add_typer(_model.app, name="model")
     app.add_typer(_staging.app, name="staging")
+    app.command("seed-staging")(_staging.seed)
     try:
         status = app(standalone_mode=False)
     except Stopped:

@@ -92,7 +92,7 @@ def form_submissions(context: Context) -> Response:
         farmer = context.transaction.value(statements.FARMER_ID, (submission.get("farmer_uid"),))
         if farmer is None:
             raise Refused(f"Farmer with identifier '{submission.get('farmer_uid')}' not found.")
-        version = int(submission.get("form_version_id", 1))
+        version = int(submission.get("form_version_id") or submission.get("form_id") or 1)
         made, answers = desk.submit_form(farmer, version, submission.get("responses", {}), "mobile")
         results.append({"id": made, "status": "created", "responses": answers})
     return _success({"submission_results": results})

@@ -10,12 +10,12 @@ from importlib import resources
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.sql import Composable
 
 from dfr_sizing.drivers import drivers
 from dfr_sizing.errors import InputError
 from dfr_sizing.interval import Interval
 from dfr_sizing.staging import statements
+from dfr_sizing.staging.statements import Statement
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -31,8 +31,10 @@ _AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected, 
 
 @dataclass(slots=True)
 class Spent:
-    """What a request has asked of the database so far: the log's first two figures. Statements that begin and end
-    transactions are not counted, as in Odoo."""
+    """What a request has asked of the database so far: the log's first two figures.
+
+    Statements that begin and end transactions are not counted, as in Odoo.
+    """
 
     queries: int = 0
     seconds: float = 0.0
@@ -45,7 +47,7 @@ class Transaction:
         self._connection = connection
         self._spent = spent
 
-    def rows(self, statement: Composable, values: Sequence[object] = ()) -> list[Row]:
+    def rows(self, statement: Statement, values: Sequence[object] = ()) -> list[Row]:
         """What a statement returns; nothing for one that returns no rows."""
         started = time.perf_counter()
         try:
@@ -56,7 +58,7 @@ class Transaction:
             self._spent.queries += 1
             self._spent.seconds += time.perf_counter() - started
 
-    def value(self, statement: Composable, values: Sequence[object] = ()) -> Any:
+    def value(self, statement: Statement, values: Sequence[object] = ()) -> Any:
         """The first column of the first row, or None."""
         rows = self.rows(statement, values)
         return rows[0][0] if rows else None

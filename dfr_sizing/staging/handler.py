@@ -1,4 +1,4 @@
-"""One connection, one request, one response, one line in the access log: HTTP/1.0 without keep-alive, as Odoo's prefork.
+"""One connection, one request, one response, one line in the access log: HTTP/1.0 without keep-alive, like Odoo.
 
 The line is Odoo 18's to the letter; its last three figures are SQL statements, seconds in SQL, other seconds, counted
 from the moment that the request's head is read. So the wait to be accepted is not in it.
@@ -60,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
         except TimeoutError:
             self.log_error("Request timed out: the client was late with its body")
             return
-        except Exception:
+        except Exception:  # noqa: BLE001  (a fault in one request is not to end the worker)
             _OWN.exception("Exception during request handling.")
             response = page("Internal Server Error", "", 500)
         other = time.perf_counter() - started - spent.seconds

@@ -7,7 +7,7 @@ It listens on 127.0.0.1 at a free port and nowhere else. There is one way in: us
 owns it, may read all statistics, reset those of statements and ask for a checkpoint, and is no superuser. No password
 is asked for: whoever has an account on this machine may read and change what is in it, so it is for made-up data only.
 
-PostgreSQL refuses to run as root. Started by root, its processes run as ``nobody``, who must be able to reach the folder.
+PostgreSQL refuses to run as root. Started by root, it runs as ``nobody``, who must be able to reach the folder.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from dfr_sizing.errors import InputError
 from dfr_sizing.staging.lifeline import end_with
@@ -128,7 +129,7 @@ def _run(account: pwd.struct_passwd | None, command: list[str], statements: str 
         raise InputError("PostgreSQL", "not to be made", "a folder it can use", ran.stderr.strip().splitlines()[-1])
 
 
-def _as(account: pwd.struct_passwd | None) -> dict[str, object]:
+def _as(account: pwd.struct_passwd | None) -> dict[str, Any]:
     """How subprocess is to run a program for the account; in a folder that every account may be in."""
     if account is None:
         return {"cwd": "/"}
@@ -187,7 +188,7 @@ def _start(
             env=_environment(),
             start_new_session=True,
             preexec_fn=end_with(os.getpid(), signal.SIGINT),  # noqa: PLW1509  (no threads yet)
-            **_as(account),  # type: ignore[call-overload]
+            **_as(account),
         )
 
 

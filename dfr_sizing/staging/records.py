@@ -4,7 +4,7 @@ The number of statements of each call is that of Odoo 18 on the reference system
 models/odoo18-reference), together with the two that every request begins with:
 
 =================  ==========================================================
-search_read, read  3
+search_read, read  3, and one more for each field that lists records
 name_search        4
 web_search_read    5, and one more to count where the page is full
 create             13 for one record
@@ -15,18 +15,23 @@ write              12 for one record
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from psycopg.sql import SQL, Composable, Identifier, Literal as Value
+from psycopg.sql import SQL, Identifier
+from psycopg.sql import Literal as Value
 
 from dfr_sizing.staging import statements
 from dfr_sizing.staging.database import Transaction
+from dfr_sizing.staging.statements import Statement
 
 Values = Mapping[str, Any]
+Order = tuple[tuple[str, Literal["ASC", "DESC"]], ...]
+ROWS_TOGETHER = 40
+"""Records that an export reads with one statement: the rule of the reference model's report."""
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  (an answer, not a failure)
     """What a client asked for cannot be done. ``name`` is Odoo's class of error."""
 
     def __init__(self, message: str, name: str = "odoo.exceptions.UserError") -> None:
@@ -36,14 +41,19 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model and its table. ``tracked`` fields are told in the thread when they change; ``filled`` if not given."""
+    """A model and its table.
+
+    ``tracked`` fields are told in the thread when they change, ``filled`` ones are set if not given; ``lines`` are
+    fields that list records of another table, which refer to this one by a column.
+    """
 
     name: str
     table: str
     fields: tuple[str, ...]
     tracked: tuple[str, ...] = ()
     filled: tuple[tuple[str, Any], ...] = ()
-    order: tuple[tuple[str, Literal["ASC", "DESC"]], ...] = (("id", "ASC"),)
+    order: Order = (("id", "ASC"),)
+    lines: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def check(self, fields: Sequence[str]) -> tuple[str, ...]:
         """The fields, if the model has them all."""
@@ -57,21 +67,10 @@ PARTNER = Model(
     "res.partner",
     "res_partner",
     (
-        "name",
-        "complete_name",
-        "ref",
-        "lang",
-        "tz",
-        "type",
-        "street",
-        "city",
-        "zip",
-        "email",
-        "email_normalized",
-        "phone",
-    )
-    + ("mobile", "vat", "function", "country_id", "parent_id", "comment", "date", "active", "is_company")
-    + ("commercial_partner_id", "partner_share", "color", "create_uid", "write_uid"),
+        *("name", "complete_name", "ref", "lang", "tz", "type", "street", "city", "zip", "email", "email_normalized"),
+        *("phone", "mobile", "vat", "function", "country_id", "parent_id", "comment", "date", "active", "is_company"),
+        *("commercial_partner_id", "partner_share", "color", "create_uid", "write_uid"),
+    ),
     tracked=("name", "phone", "city", "email"),
     filled=(("type", "contact"), ("lang", "en_US"), ("active", True), ("is_company", False), ("color", 0)),
     order=(("complete_name", "ASC"), ("id", "DESC")),
@@ -79,9 +78,11 @@ PARTNER = Model(
 FARMER = Model(
     "dfr.farmer",
     "dfr_farmer",
-    ("uid", "name", "date_of_birth", "sex", "role_in_household", "contact_phone", "contact_email", "kyc_status")
-    + ("national_id_type_id", "national_id_number", "status", "consent_status", "administrative_area_id", "active")
-    + ("gps_latitude_homestead", "gps_longitude_homestead", "create_uid", "write_uid"),
+    (
+        *("uid", "name", "date_of_birth", "sex", "role_in_household", "contact_phone", "contact_email", "kyc_status"),
+        *("national_id_type_id", "national_id_number", "status", "consent_status", "administrative_area_id", "active"),
+        *("gps_latitude_homestead", "gps_longitude_homestead", "create_uid", "write_uid"),
+    ),
     tracked=("name", "contact_phone", "date_of_birth", "national_id_number", "status", "administrative_area_id"),
     filled=(
         ("kyc_status", "not_started"),
@@ -90,8 +91,10 @@ FARMER = Model(
         ("role_in_household", "unknown"),
         ("active", True),
     ),
+    lines={"household_member_ids": ("dfr_household_member", "farmer_id"), "farm_ids": ("dfr_farm", "farmer_id")},
 )
-MODELS = {model.name: model for model in (PARTNER, FARMER)}
+AREA = Model("dfr.administrative.area", "dfr_administrative_area", ("name",))
+MODELS = {model.name: model for model in (PARTNER, FARMER, AREA)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +112,9 @@ def find_user(transaction: Transaction, login: str) -> User | None:
     return User(*rows[0]) if rows else None
 
 
-def condition(model: Model, domain: Sequence[Any]) -> Composable:
+def condition(model: Model, domain: Sequence[Any]) -> Statement:
     """A search domain of Odoo's as SQL: terms in Polish notation, all of them where no operator stands before."""
-    stack: list[Composable] = []
+    stack: list[Statement] = []
     for term in reversed(domain):
         if term in ("&", "|"):
             if len(stack) < 2:
@@ -127,7 +130,7 @@ def condition(model: Model, domain: Sequence[Any]) -> Composable:
     return SQL(" AND ").join(reversed(stack)) if stack else SQL("TRUE")
 
 
-def _term(model: Model, term: Any) -> Composable:
+def _term(model: Model, term: Any) -> Statement:
     if not isinstance(term, list | tuple) or len(term) != 3:
         raise Refused(
             f"Invalid domain term {term!r}: a field, an operator and a value are needed", "builtins.ValueError"
@@ -149,7 +152,7 @@ def _term(model: Model, term: Any) -> Composable:
     raise Refused(f"Invalid operator {operator!r} in domain term {term!r}", "builtins.ValueError")
 
 
-def _order(model: Model, text: str | None) -> tuple[tuple[str, Literal["ASC", "DESC"]], ...]:
+def _order(model: Model, text: str | None) -> Order:
     if not text:
         return model.order
     terms = [part.split() for part in text.split(",")]
@@ -159,15 +162,35 @@ def _order(model: Model, text: str | None) -> tuple[tuple[str, Literal["ASC", "D
 
 def search_read(transaction: Transaction, model: Model, asked: Values) -> list[dict[str, Any]]:
     """Records that a domain finds. Without a limit all of them, as a dashboard asks for."""
-    fields = ("id", *model.check([field for field in asked.get("fields") or model.fields if field != "id"]))
     where = condition(model, asked.get("domain") or [])
     order = _order(model, asked.get("order"))
-    found = statements.select(model.table, fields, where, order, asked.get("limit"), asked.get("offset") or 0)
-    return [_shown(fields, row) for row in transaction.rows(found)]
+    return _fetched(transaction, model, asked, where, order, asked.get("limit"), asked.get("offset") or 0)
 
 
-def _shown(fields: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
-    return {field: False if value is None else value for field, value in zip(fields, row, strict=True)}
+def _fetched(
+    transaction: Transaction,
+    model: Model,
+    asked: Values,
+    where: Statement,
+    order: Order = (),
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[dict[str, Any]]:
+    """The fields of records; one more statement for each field that lists other records."""
+    fields = [field for field in asked.get("fields") or model.fields if field != "id"]
+    stored = ("id", *model.check([field for field in fields if field not in model.lines]))
+    rows = transaction.rows(statements.select(model.table, stored, where, order, limit, offset))
+    records = [
+        {field: False if value is None else value for field, value in zip(stored, row, strict=True)} for row in rows
+    ]
+    for field in fields:
+        if field in model.lines:
+            table, column = model.lines[field]
+            own: dict[int, list[int]] = {record["id"]: [] for record in records}
+            for line, owner in transaction.rows(statements.lines(table, column), (list(own),)):
+                own[owner].append(line)
+            records = [{**record, field: own[record["id"]]} for record in records]
+    return records
 
 
 def search(transaction: Transaction, model: Model, asked: Values) -> list[int]:
@@ -182,9 +205,24 @@ def search_count(transaction: Transaction, model: Model, asked: Values) -> int:
 
 def read(transaction: Transaction, model: Model, asked: Values) -> list[dict[str, Any]]:
     """Records by their ids, the archived too."""
-    fields = ("id", *model.check([field for field in asked.get("fields") or model.fields if field != "id"]))
-    where = SQL("id = ANY({})").format(Value(list(asked["ids"])))
-    return [_shown(fields, row) for row in transaction.rows(statements.select(model.table, fields, where))]
+    return _fetched(transaction, model, asked, SQL("id = ANY({})").format(Value(list(asked["ids"]))))
+
+
+def export_data(transaction: Transaction, model: Model, asked: Values) -> dict[str, Any]:
+    """A table of records' fields, as a report takes it out; a statement for each ROWS_TOGETHER records."""
+    fields, ids, table = list(asked["fields"]), list(asked["ids"]), []
+    for start in range(0, len(ids), ROWS_TOGETHER):
+        some = {"ids": ids[start : start + ROWS_TOGETHER], "fields": fields}
+        table += [[record[field] for field in fields] for record in read(transaction, model, some)]
+    return {"datas": table}
+
+
+def read_group(transaction: Transaction, model: Model, asked: Values) -> list[dict[str, Any]]:
+    """How many records there are of each kind: the dashboard's unbounded search."""
+    groups = asked["groupby"]
+    columns = model.check([groups] if isinstance(groups, str) else list(groups))
+    rows = transaction.rows(statements.group(model.table, columns, condition(model, asked.get("domain") or [])))
+    return [dict(zip((*columns, "__count"), row, strict=True)) for row in rows]
 
 
 def web_search_read(transaction: Transaction, model: Model, asked: Values) -> dict[str, Any]:
@@ -271,6 +309,8 @@ READS: Mapping[str, Callable[[Transaction, Model, Values], Any]] = {
     "name_search": name_search,
     "search": search,
     "search_count": search_count,
+    "export_data": export_data,
+    "read_group": read_group,
 }
 """Methods that change nothing."""
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
@@ -280,6 +320,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "name_search": ("name", "args", "operator", "limit"),
     "search": ("domain", "offset", "limit", "order"),
     "search_count": ("domain", "limit"),
+    "export_data": ("ids", "fields"),
+    "read_group": ("domain", "fields", "groupby"),
     "create": ("values",),
     "write": ("ids", "values"),
 }
@@ -291,6 +333,8 @@ OPERATIONS: Mapping[str, str] = {
     "name_search": "scan",
     "search": "scan",
     "search_count": "scan",
+    "export_data": "list",
+    "read_group": "scan",
     "create": "create",
     "write": "write",
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from dfr_sizing.staging import records, statements
@@ -106,8 +107,13 @@ class Desk:
                 },
             )
 
-    def submit_form(self, farmer: int, version: int, answers: Mapping[str, Any], source: str) -> tuple[int, int]:
-        """A submission and a row for each answer: its id, how many answers. Unknown fields are passed over."""
+    def submit_form(self, farmer: int, version: int, responses: object, source: str) -> tuple[int, int]:
+        """A submission and a row for each answer: its id, how many answers.
+
+        ``responses`` are values by field name, or a list of ``field`` and ``value``. Unknown names of the first are
+        passed over, as in the DFR; an unknown one of the second is the field at its place, for a load test does not
+        know a form's names.
+        """
         fields = {row[1]: row for row in self.transaction.rows(statements.FORM_FIELDS, (version,))}
         if not fields:
             raise Refused(f"Form Version with ID {version} not found or not published.")
@@ -123,7 +129,7 @@ class Desk:
                 "state": "submitted",
             },
         )
-        answered = [(fields[name], value) for name, value in answers.items() if name in fields]
+        answered = _answered(fields, responses)
         for field, value in answered:
             self.work.spend("plain_create")
             records.add(self.transaction, "dfr_form_response", self._answer(submission, field, value))
@@ -136,7 +142,7 @@ class Desk:
             "field_id": number,
             "field_label": label,
             "field_type": kind,
-            _VALUE_COLUMN[kind]: value,
+            **_value(kind, value),
             "create_uid": self.user.id,
             "write_uid": self.user.id,
         }
@@ -148,6 +154,32 @@ class Desk:
         record = records.add(self.transaction, model.replace(".", "_"), whole)
         records.thread(self.transaction, self.user, model, record)
         return record
+
+
+def _answered(fields: Mapping[str, Row], responses: object) -> list[tuple[Row, Any]]:
+    if isinstance(responses, Mapping):
+        return [(fields[name], value) for name, value in responses.items() if name in fields]
+    if not isinstance(responses, list):
+        raise Refused("responses: values by field name are needed, or a list of field and value")
+    in_order = list(fields.values())
+    places = range(min(len(in_order), len(responses)))
+    return [(fields.get(responses[at]["field"], in_order[at]), responses[at]["value"]) for at in places]
+
+
+def _value(kind: str, value: Any) -> dict[str, Any]:
+    """The column that an answer of that kind lies in; what does not fit its kind is left empty."""
+    column = _VALUE_COLUMN[kind]
+    try:
+        match kind:
+            case "number":
+                return {column: float(value)}
+            case "boolean":
+                return {column: bool(value)}
+            case "date":
+                return {column: date.fromisoformat(str(value))}
+    except (TypeError, ValueError):
+        return {column: None}
+    return {column: str(value)}
 
 
 def _alike(one: str, other: str) -> float:

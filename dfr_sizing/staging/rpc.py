@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from dfr_sizing.staging import records, statements
 from dfr_sizing.staging.accounts import SESSION_S
-from dfr_sizing.staging.records import ARGUMENTS, MODELS, OPERATIONS, READS, Model, Refused, User, find_user
+from dfr_sizing.staging.records import (
+    ARGUMENTS,
+    MODELS,
+    OPERATIONS,
+    READS,
+    ROWS_TOGETHER,
+    Model,
+    Refused,
+    User,
+    find_user,
+)
 from dfr_sizing.staging.registry import Desk
 from dfr_sizing.staging.web import NOT_ODOO, Context, Response, as_json, csrf_field, page, with_session
 
@@ -66,7 +77,8 @@ def call_kw(context: Context) -> Response:
         raise Refused(f"The method '{model.name}.{method}' does not exist in the stand-in", "builtins.AttributeError")
     values = dict(zip(ARGUMENTS[method], asked.get("args") or [], strict=False)) | (asked.get("kwargs") or {})
     if method != "create":
-        context.work.spend(OPERATIONS[method])
+        pages = math.ceil(len(values["ids"]) / ROWS_TOGETHER) if method == "export_data" else 1
+        context.work.spend(OPERATIONS[method], pages)
     if method in READS:
         return _result(context, READS[method](context.transaction, model, values))
     user = find_user(context.transaction, login)

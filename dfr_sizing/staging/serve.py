@@ -17,8 +17,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from socketserver import BaseServer
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from dfr_sizing.errors import InputError
 from dfr_sizing.staging.accounts import accounts
@@ -113,7 +114,7 @@ def _work(listener: socket.socket, application: Application, master: int, ask: C
     ask()
     Handler.application = application
     while not stopped and os.getppid() == master:
-        if listener not in select.select([listener, woken], [], [], 1.0)[0]:
+        if listener.fileno() not in select.select([listener.fileno(), woken], [], [], 1.0)[0]:
             continue
         try:
             connection, address = listener.accept()
@@ -126,7 +127,7 @@ def _answer(connection: socket.socket, address: tuple[str, int]) -> None:
     with connection:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            Handler(connection, address, None)  # type: ignore[arg-type]  (it never asks for its server)
+            Handler(connection, address, cast("BaseServer", None))  # it never asks for its server
             connection.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # the client has gone

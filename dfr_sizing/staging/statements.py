@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from psycopg.sql import SQL, Composable, Identifier, Placeholder
+from psycopg.sql import SQL, Composed, Identifier, Placeholder
+
+Statement = SQL | Composed
 
 BEGIN = SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE")
 COMMIT = SQL("COMMIT")
@@ -60,17 +62,18 @@ TRACKING = SQL(
 ).format(p=Placeholder())
 
 # Deduplication of a farmer: by national ID; by name, birth date and area, without an index; up to 100 to compare with.
-_LIVING = "status NOT IN ('archived', 'deceased', 'merged_duplicate') AND active AND id <> {p}"
-SAME_NATIONAL_ID = SQL(f"SELECT id FROM dfr_farmer WHERE {_LIVING} AND national_id_number = {{p}}").format(
-    p=Placeholder()
+_LIVING = SQL("status NOT IN ('archived', 'deceased', 'merged_duplicate') AND active AND id <> {}").format(
+    Placeholder()
+)
+SAME_NATIONAL_ID = SQL("SELECT id FROM dfr_farmer WHERE {living} AND national_id_number = {p}").format(
+    living=_LIVING, p=Placeholder()
 )
 SAME_PERSON = SQL(
-    f"SELECT id FROM dfr_farmer WHERE {_LIVING} AND name = {{p}} AND date_of_birth = {{p}}"
-    " AND administrative_area_id = {p}"
-).format(p=Placeholder())
+    "SELECT id FROM dfr_farmer WHERE {living} AND name = {p} AND date_of_birth = {p} AND administrative_area_id = {p}"
+).format(living=_LIVING, p=Placeholder())
 NEIGHBOURS = SQL(
-    f"SELECT id, name FROM dfr_farmer WHERE {_LIVING} AND administrative_area_id = {{p}} ORDER BY id LIMIT 100"
-).format(p=Placeholder())
+    "SELECT id, name FROM dfr_farmer WHERE {living} AND administrative_area_id = {p} ORDER BY id LIMIT 100"
+).format(living=_LIVING, p=Placeholder())
 
 # Synchronisation and look-up.
 FARMER_ID = SQL("SELECT id FROM dfr_farmer WHERE uid = {}").format(Placeholder())
@@ -113,13 +116,13 @@ COUNT_TABLES = SQL(
 def select(
     table: str,
     columns: Sequence[str],
-    where: Composable,
+    where: Statement,
     order: Sequence[tuple[str, Literal["ASC", "DESC"]]] = (),
     limit: int | None = None,
     offset: int = 0,
-) -> Composable:
+) -> Composed:
     """Rows of a table: the search and the fetch in one, as Odoo 18 does it."""
-    parts: list[Composable] = [
+    parts: list[Statement] = [
         SQL("SELECT {} FROM {} WHERE {}").format(_names(columns), Identifier(table), where),
     ]
     if order:
@@ -132,12 +135,25 @@ def select(
     return SQL(" ").join(parts)
 
 
-def count(table: str, where: Composable) -> Composable:
+def count(table: str, where: Statement) -> Composed:
     """How many rows a search finds."""
     return SQL("SELECT COUNT(*) FROM {} WHERE {}").format(Identifier(table), where)
 
 
-def insert(table: str, columns: Sequence[str]) -> Composable:
+def group(table: str, columns: Sequence[str], where: Statement) -> Composed:
+    """How many rows there are of each combination."""
+    text = SQL("SELECT {columns}, COUNT(*) FROM {table} WHERE {where} GROUP BY {columns} ORDER BY {columns}")
+    return text.format(columns=_names(columns), table=Identifier(table), where=where)
+
+
+def lines(table: str, column: str) -> Composed:
+    """Rows that refer to some others, whose ids are the value."""
+    return SQL("SELECT id, {column} FROM {table} WHERE {column} = ANY({p}) ORDER BY id").format(
+        column=Identifier(column), table=Identifier(table), p=Placeholder()
+    )
+
+
+def insert(table: str, columns: Sequence[str]) -> Composed:
     """One row; its id comes back. The dates are the transaction's."""
     return SQL(
         "INSERT INTO {} ({}, create_date, write_date)"
@@ -145,7 +161,7 @@ def insert(table: str, columns: Sequence[str]) -> Composable:
     ).format(Identifier(table), _names(columns), SQL(", ").join(Placeholder() * len(columns)))
 
 
-def update(table: str, columns: Sequence[str]) -> Composable:
+def update(table: str, columns: Sequence[str]) -> Composed:
     """Some columns of the rows whose ids come last."""
     pairs = [SQL("{} = {}").format(Identifier(column), Placeholder()) for column in columns]
     return SQL("UPDATE {} SET {}, write_date = now() AT TIME ZONE 'UTC' WHERE id = ANY({})").format(
@@ -153,5 +169,5 @@ def update(table: str, columns: Sequence[str]) -> Composable:
     )
 
 
-def _names(columns: Sequence[str]) -> Composable:
+def _names(columns: Sequence[str]) -> Composed:
     return SQL(", ").join(map(Identifier, columns))

@@ -24,7 +24,7 @@ _ROWS = 2000
 
 
 class Work:
-    """Spends what an operation costs: it writes records as JSON and reads them back. The same work for the same seed."""
+    """Spends what an operation costs: by records written as JSON and read back, the same for a seed."""
 
     def __init__(self, app_cpu_ms: dict[str, float], seed: int = 1) -> None:
         fixed = app_cpu_ms["overhead"]
