@@ -183,13 +183,13 @@ def _fetched(
     records = [
         {field: False if value is None else value for field, value in zip(stored, row, strict=True)} for row in rows
     ]
-    for field in fields:
-        if field in model.lines:
-            table, column = model.lines[field]
+    for name in fields:
+        if name in model.lines:
+            table, column = model.lines[name]
             own: dict[int, list[int]] = {record["id"]: [] for record in records}
             for line, owner in transaction.rows(statements.lines(table, column), (list(own),)):
                 own[owner].append(line)
-            records = [{**record, field: own[record["id"]]} for record in records]
+            records = [{**record, name: own[record["id"]]} for record in records]
     return records
 
 

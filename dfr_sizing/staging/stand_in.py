@@ -1,13 +1,14 @@
 """The stand-in as a whole: PostgreSQL, the server's master, and a staging file once it answers. All or nothing.
 
 This process only watches over the two: it ends them when it is told to stop (Ctrl-C, SIGTERM, a closed terminal), when
-one of them ends by itself, and, through the kernel, when it is killed.
+the master ends by itself, and, through the kernel, when it is killed.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -68,20 +69,18 @@ def run(asked: StandIn, say: Callable[[str], None]) -> int:
     try:
         with _listener(asked.port) as listener, _postgresql(asked) as url:
             prepare(url)
+            staging = _staging(asked, listener.getsockname()[1], url)
             with _serving(asked, listener, url) as master:
                 listener.close()  # the master has it; here it would keep the port taken
-                staging = _staging(asked, url)
                 _wait(master, staging.url)
-                if asked.once_ready is not None:
-                    _write(asked.once_ready, staging)
-                say(f"{staging.url} answers: {NOT_ODOO}.\nPostgreSQL: {url}\nLog: {staging.log}\nCtrl-C stops it.\n")
-                _watch(master)
+                with _told_of(staging, asked.once_ready):
+                    say(
+                        f"{staging.url} answers: {NOT_ODOO}.\nPostgreSQL: {url}\nLog: {staging.log}\nCtrl-C stops it.\n"
+                    )
+                    _watch(master)
     except Told as told:
         say("The stand-in has stopped; nothing of it runs any more.\n")
         return 128 + told.number
-    finally:
-        if asked.once_ready is not None:
-            asked.once_ready.unlink(missing_ok=True)
 
 
 def _tell(number: int, _frame: FrameType | None) -> NoReturn:
@@ -91,6 +90,10 @@ def _tell(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _check(asked: StandIn) -> None:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", asked.database):
+        raise InputError("--database", asked.database, "letters, digits, _ and -", "choose another name")
+    if asked.once_ready is not None and not asked.once_ready.parent.is_dir():
+        raise InputError("--once-ready", asked.once_ready, "a file in a folder that is there", "make the folder first")
     try:
         asked.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -142,9 +145,9 @@ def _serving(asked: StandIn, listener: socket.socket, url: str) -> Iterator[subp
             master.wait()
 
 
-def _staging(asked: StandIn, url: str) -> Staging:
+def _staging(asked: StandIn, port: int, url: str) -> Staging:
     return Staging(
-        url=f"http://{HOST}:{asked.port}",
+        url=f"http://{HOST}:{port}",
         database=asked.database,
         is_staging=True,
         mapping=asked.mapping,
@@ -175,9 +178,17 @@ def _watch(master: subprocess.Popen[bytes]) -> NoReturn:
     raise InputError("the stand-in's server", "gone", "there until it is stopped", "see odoo.log in its folder")
 
 
-def _write(path: Path, staging: Staging) -> None:
-    """The staging file, whole or not at all: whoever waits for it may read it as soon as it is there."""
+@contextmanager
+def _told_of(staging: Staging, path: Path | None) -> Iterator[None]:
+    """A staging file for as long as it is true; whole as soon as it is there, for somebody waits for it."""
+    if path is None:
+        yield
+        return
     lines = [f"# {NOT_ODOO}.", *(f"{name} = {toml_value(value)}" for name, value in staging.model_dump().items())]
     part = path.with_name(path.name + ".part")
     part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    part.replace(path)
+    try:
+        part.replace(path)
+        yield
+    finally:
+        path.unlink(missing_ok=True)

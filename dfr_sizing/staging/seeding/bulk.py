@@ -70,9 +70,9 @@ def _look_up(connection: Connection, asked: Seeding) -> tuple[Seeding, Found]:
         fields = connection.execute(statements.FIELDS, version).fetchall() if version else []
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise _differs(str(error).splitlines()[0]) from None
-    for name, rows in (("administrative area", areas), ("unit 'ha'", hectare), ("published form", fields)):
-        if not rows and (name != "published form" or asked.amounts.forms):
-            raise InputError("the database", f"without a {name}", "set up with one", "add it in the DFR first")
+    for name, rows in (("an administrative area", areas), ("the unit 'ha'", hectare), ("a published form", fields)):
+        if not rows and (name != "a published form" or asked.amounts.forms):
+            raise InputError("the database", f"without {name}", "set up with it", "add it in the DFR first")
     fields = fields[: asked.amounts.fields]
     found = Found(
         areas, hectare[0] if hectare else 0, version[0] if version else 0, tuple((a, b, c) for a, b, c in fields)

@@ -92,7 +92,7 @@ class Batch:
         given, family = names.drawn(draw, names.GIVEN_NAMES, size), names.drawn(draw, names.FAMILY_NAMES, size)
         self.family = [names.family_name(int(which)) for which in family]
         self.given = [names.given_name(int(which)) for which in given]
-        self.village = names.drawn(draw, names.VILLAGES, size).tolist()
+        self.village: list[int] = names.drawn(draw, names.VILLAGES, size).tolist()
         self.age_days = draw.integers(18 * 365, 80 * 365, size).tolist()
         self.registered_days_ago = draw.integers(0, REGISTERED_DAYS, size).tolist()
         self.sex = np.where(draw.random(size) < 0.5, "female", "male").tolist()
