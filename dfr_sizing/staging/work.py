@@ -2,7 +2,9 @@
 
 How much is each operation's ``app_cpu_ms`` in the reference model, which was measured on a real Odoo 18. A request of
 several operations pays its fixed part (``overhead``) once and each operation's own part, as the model composes the
-DFR's requests (data/requests.toml). What the stand-in's own HTTP and SQL cost comes on top: some 1 ms a request.
+DFR's requests (data/requests.toml). What the stand-in's own HTTP and SQL cost comes on top. Measured with 200,000
+partners, 60 requests of one user each: 1.1 to 1.4 times the model's figure (a read 5.7 ms for 4.4, a create 15.5 for
+12.1), on a host that was a little slower than the model's.
 """
 
 from __future__ import annotations
