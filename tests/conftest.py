@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import plan_fixtures
 import pytest
+import stand_in_process
 
 from dfr_sizing.recommend.types import Infeasible, Recommendation, Rejection
 from dfr_sizing.recovery import RecoveryInput
@@ -62,3 +64,17 @@ def deployment() -> Deployment:
         return replace(base, **fields)  # type: ignore[arg-type]
 
     return changed
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that PostgreSQL can use, whoever runs the tests."""
+    with stand_in_process.reachable_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[stand_in_process.Running]:
+    """One stand-in with two workers for all tests that leave it standing."""
+    with stand_in_process.reachable_folder() as folder, stand_in_process.stand_in(folder) as started:
+        yield started

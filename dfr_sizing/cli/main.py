@@ -215,9 +215,12 @@ def main() -> NoReturn:
     """Run `dfr-size`; every failure that a user can cause is one sentence on standard error."""
     from dfr_sizing.cli import model as _model
     from dfr_sizing.cli import scenario as _scenario
+    from dfr_sizing.cli import staging as _staging
 
     app.add_typer(_scenario.app, name="scenario")
     app.add_typer(_model.app, name="model")
+    app.add_typer(_staging.app, name="staging")
+    app.command("seed-staging")(_staging.seed)
     try:
         status = app(standalone_mode=False)
     except Stopped:

@@ -13,6 +13,7 @@ from typing import NoReturn
 STOPPED = 130
 AT_MOST_S = 0.7
 """Time to clear up in; whoever presses Ctrl-C waits no longer."""
+_last_word = "stopped; nothing was written."
 
 
 class Stopped(BaseException):
@@ -68,8 +69,14 @@ def _end_now(*, say_so: bool) -> NoReturn:
     os._exit(STOPPED)
 
 
+def last_word(text: str) -> None:
+    """What to say on Ctrl-C instead of that nothing was written."""
+    global _last_word  # noqa: PLW0603  (a signal ends the whole process, not one call)
+    _last_word = text
+
+
 def _say_stopped() -> None:
-    sys.stderr.write("dfr-size: stopped; nothing was written.\n")
+    sys.stderr.write(f"dfr-size: {_last_word}\n")
     sys.stderr.flush()
 
 
