@@ -214,10 +214,12 @@ def _show_infeasible(answer: Infeasible, seed: int, model: str, *, as_json: bool
 def main() -> NoReturn:
     """Run `dfr-size`; every failure that a user can cause is one sentence on standard error."""
     from dfr_sizing.cli import model as _model
+    from dfr_sizing.cli import probe as _probe
     from dfr_sizing.cli import scenario as _scenario
 
     app.add_typer(_scenario.app, name="scenario")
     app.add_typer(_model.app, name="model")
+    app.command()(_probe.probe)
     try:
         status = app(standalone_mode=False)
     except Stopped:
