@@ -8,6 +8,7 @@ from datetime import date
 
 import plan_fixtures
 import pytest
+from real_postgres import real_postgres  # noqa: F401 - a fixture for all
 
 from dfr_sizing.recommend.types import Infeasible, Recommendation, Rejection
 from dfr_sizing.recovery import RecoveryInput

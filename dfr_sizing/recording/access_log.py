@@ -16,6 +16,9 @@ from pathlib import Path
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
 
+RECORD = re.compile(rf"(?={STAMP.pattern}\d+ [A-Z]+ )")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
 REQUEST = re.compile(
     r"(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (?P<process>\d+) INFO (?P<database>[\w.?-]+) (?P<logger>[\w.]+): "
     r"\S+ - - (?P<when>\[[\w/: ]+\]) "
@@ -80,8 +83,9 @@ def _requests(log: Log, first: str, last: str, *, can_seek: bool) -> list[str]:
     """Redacted requests between two stamps. Lines of several workers may be a little out of order."""
     if can_seek:
         _seek(log, first)
-    lines = (raw.decode(errors="replace").rstrip("\r\n") for raw in log)
-    return [kept for line in lines if first <= _stamp_of(line) <= last and (kept := redacted(line)) is not None]
+    lines = (COLOUR.sub("", raw.decode(errors="replace")).rstrip("\r\n") for raw in log)
+    records = (record for line in lines for record in RECORD.split(line))  # two workers may have written at once
+    return [kept for one in records if first <= _stamp_of(one) <= last and (kept := redacted(one)) is not None]
 
 
 def _seek(file: Log, first: str) -> None:

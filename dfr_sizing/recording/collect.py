@@ -52,12 +52,13 @@ class Collector:
     def __init__(self, staging: Staging) -> None:
         self._staging = staging
         self._process: subprocess.Popen[bytes] | None = None
-        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._complaints: IO[bytes] | None = None
 
     def start(self) -> None:
         """Begin to watch, and connect. Returns when both is done, after some two seconds."""
         first = {"staging": self._staging.model_dump(), "generator": os.getpid()}
         environment = {name: value for name, value in os.environ.items() if name != PASSWORD}  # not needed there
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "dfr_sizing.recording.watch"],
             stdin=subprocess.PIPE,
@@ -80,9 +81,9 @@ class Collector:
         """
         self._send({"folder": str(folder.absolute()), "started": started, "ended": ended})
         told = self._answer()
-        self.close()
         if not told:
-            return self._nothing()
+            return self._nothing(self._last_words())
+        self.close()
         server = Server(**told["server"])
         hosts = tuple(Host(**{**row, "groups": tuple(row["groups"])}) for row in told["hosts"])
         return Collected(hosts, server, told["sources"])
@@ -91,15 +92,16 @@ class Collector:
         """Stop to watch, without writing anything if it was not finished."""
         if self._process is None:
             return
-        for stream in (self._process.stdin, self._process.stdout):
+        for stream in (self._process.stdin, self._process.stdout, self._complaints):
             if stream is not None:
-                with suppress(OSError):
+                with suppress(OSError):  # what was not sent yet finds nobody
                     stream.close()
         try:
             self._process.wait(ENDS_WITHIN_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._process = None
 
     def _send(self, message: Mapping[str, object]) -> None:
         if self._process is not None and self._process.stdin is not None:
@@ -116,11 +118,15 @@ class Collector:
             return told
         return {}
 
-    def _nothing(self) -> Collected:
-        why = "none: the watching process did not begin"
-        if self._process is not None:
-            self._complaints.seek(0)
-            last = (self._complaints.read().decode(errors="replace").strip().splitlines() or [""])[-1]
-            why = f"none: the watching process ended early ({last or f'status {self._process.returncode}'})"
+    def _last_words(self) -> str:
+        """Why the watching process has ended, as far as it said; and see to its end."""
+        if self._process is None or self._complaints is None:
+            return "none: the watching process was not started"
+        self._complaints.seek(0)
+        told = self._complaints.read().decode(errors="replace").strip().splitlines()
+        self.close()
+        return f"none: the watching process ended early ({told[-1] if told else 'it did not say why'})"
+
+    def _nothing(self, why: str) -> Collected:
         server = Server(UNKNOWN, UNKNOWN, self._staging.workers, self._staging.cron_workers, 0)
         return Collected((), server, dict.fromkeys(SOURCES, why))

@@ -153,9 +153,10 @@ class Statistics:
         rows = self._asked("database", _select(wanted, "pg_stat_database", "WHERE datname = current_database()"))
         found = _numbers(rows[0]) if rows else {}
         schema = self._schema_of_statements()
-        if schema and self._columns(f"{schema}.pg_stat_statements_info"):
-            thrown_out = self._asked("statements", _select({"dealloc": "dealloc"}, f"{schema}.pg_stat_statements_info"))
-            found |= {"statements_thrown_out": row["dealloc"] for row in map(_numbers, thrown_out)}
+        about = f"{schema}.pg_stat_statements_info"
+        if schema and self._columns(about):
+            for row in self._asked("statements", _select({"statements_thrown_out": "dealloc"}, about)):
+                found |= _numbers(row)
         return found
 
     def _wal(self) -> Row:
@@ -169,7 +170,8 @@ class Statistics:
         for row in (*place, *rows):
             found |= _numbers(row)
         if not wanted:
-            self.missing["wal"] = "pg_stat_wal came with PostgreSQL 14"
+            self.missing["wal"] = "pg_stat_wal came with PostgreSQL 14; bytes are those of the place in the WAL"
+            found["wal_bytes"] = found.get("lsn", 0.0)
         return found
 
     def _io(self) -> Row:

@@ -15,7 +15,7 @@ GROUPS = ("odoo", "postgresql", "generator")
 OTHER = "other"
 
 PROC = Path("/proc")
-ODOO = {"odoo", "odoo-bin", "odoo.py", "openerp", "openerp-server"}
+ODOO = {"odoo", "odoo-bin", "odoo.py", "openerp", "openerp-server", "dfr_sizing.staging.serve"}
 STAND_IN = {"dfr-size", "dfr_sizing"}
 POSTGRESQL = {"postgres", "postmaster"}
 GENERATOR = {"locust"}

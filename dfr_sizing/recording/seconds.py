@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfr_sizing.recording.processes import GROUPS, OTHER, PROC, ProcessTable, used
+from dfr_sizing.recording.processes import GROUPS, OTHER, PROC, Key, Process, ProcessTable, used
 from dfr_sizing.recording.speed import SpeedLoop
 
 KEPT_S = 7_200
@@ -52,6 +52,16 @@ class HostTicks:
     idle: int
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All that is read at once. ``time`` in seconds since the epoch; ``clock`` in seconds that nobody sets."""
+
+    time: float
+    clock: float
+    host: HostTicks
+    processes: Mapping[Key, Process]
+
+
 class Watch:
     """Looks at this host once a second, in a thread of its own, and keeps the last ``kept_s`` (None: all).
 
@@ -63,14 +73,14 @@ class Watch:
     def __init__(self, port: int, roots: Mapping[int, str] | None = None, kept_s: int | None = KEPT_S) -> None:
         self.port = port
         self.speed = SpeedLoop()
-        self.groups: set[str] = set()
         self._table = ProcessTable(roots)
         self._kept: deque[Second] = deque(maxlen=kept_s)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to look; the first row begins now, those that follow on the whole second."""
+        self._first = self._look()
         self._thread.start()
 
     def stop(self) -> None:
@@ -84,19 +94,25 @@ class Watch:
         return [second for second in list(self._kept) if second.time >= epoch]
 
     def _run(self) -> None:
-        ticks_per_s = os.sysconf("SC_CLK_TCK")
-        self._stopped.wait(_to_whole_second())
-        began, clock, table, host = time.time(), time.monotonic(), self._table.look(), host_ticks()
+        before = self._first
         while not self._stopped.wait(_to_whole_second()):
-            now, table_now, host_now, passed = time.time(), self._table.look(), host_ticks(), time.monotonic()
-            per_core = ticks_per_s * (passed - clock)
-            cores = {group: ticks / per_core for group, ticks in used(table, table_now).items()}
-            busy, idle = (host_now.busy - host.busy) / per_core, (host_now.idle - host.idle) / per_core
-            cores[OTHER] = busy - sum(cores[group] for group in GROUPS)
+            now = self._look()
+            cores = cores_between(before, now)
             speed, queue = self.speed.milliseconds(), accept_queue(self.port)
-            self._kept.append(Second(began, **cores, idle=idle, speed_ms=speed, queue=queue))
-            self.groups |= {process.group for process in table_now.values()} & set(GROUPS)
-            began, clock, table, host = now, passed, table_now, host_now
+            self._kept.append(Second(before.time, **cores, speed_ms=speed, queue=queue))
+            before = now
+
+    def _look(self) -> Look:
+        return Look(time.time(), time.monotonic(), host_ticks(), self._table.look())
+
+
+def cores_between(before: Look, now: Look) -> dict[str, float]:
+    """Cores used by each group between two looks, and idle."""
+    ticks_per_core = os.sysconf("SC_CLK_TCK") * (now.clock - before.clock)
+    cores = {group: ticks / ticks_per_core for group, ticks in used(before.processes, now.processes).items()}
+    busy = (now.host.busy - before.host.busy) / ticks_per_core
+    idle = (now.host.idle - before.host.idle) / ticks_per_core
+    return cores | {OTHER: busy - sum(cores[group] for group in GROUPS), "idle": idle}
 
 
 def _to_whole_second() -> float:

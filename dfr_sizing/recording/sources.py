@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -62,6 +63,7 @@ class Sources:
 
     def finish(self, folder: Path, started: float, ended: float) -> Collected:
         """Write what was collected from ``started`` to ``ended``, and stop."""
+        time.sleep(max(0.0, ended + 1.0 - time.time()))  # the last second is looked at when it is over
         watched = [_within(one, started, ended) for one in self._watched()]
         if any(one.seconds for one in watched):
             write_seconds(folder, watched)
@@ -150,9 +152,9 @@ def write_seconds(folder: Path, watched: Iterable[Watched]) -> None:
 
 
 def _within(watched: Watched, started: float, ended: float) -> Watched:
-    """Only the seconds of the run, by the host's own clock; a second that has begun before counts if half is in it."""
+    """Only the seconds that touch the run, by the host's own clock."""
     offset = watched.host.clock_offset_s
-    kept = [one for one in watched.seconds if started + offset - 0.5 <= one.time <= ended + offset - 0.5]
+    kept = [one for one in watched.seconds if started + offset - 1.0 < one.time < ended + offset]
     return replace(watched, seconds=kept)
 
 
