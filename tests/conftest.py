@@ -10,6 +10,7 @@ from pathlib import Path
 import plan_fixtures
 import pytest
 import stand_in_process
+from real_postgres import real_postgres  # noqa: F401 - a fixture for all
 
 from dfr_sizing.recommend.types import Infeasible, Recommendation, Rejection
 from dfr_sizing.recovery import RecoveryInput

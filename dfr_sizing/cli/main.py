@@ -214,6 +214,7 @@ def _show_infeasible(answer: Infeasible, seed: int, model: str, *, as_json: bool
 def main() -> NoReturn:
     """Run `dfr-size`; every failure that a user can cause is one sentence on standard error."""
     from dfr_sizing.cli import model as _model
+    from dfr_sizing.cli import probe as _probe
     from dfr_sizing.cli import scenario as _scenario
     from dfr_sizing.cli import staging as _staging
 
@@ -221,6 +222,7 @@ def main() -> NoReturn:
     app.add_typer(_model.app, name="model")
     app.add_typer(_staging.app, name="staging")
     app.command("seed-staging")(_staging.seed)
+    app.command()(_probe.probe)
     try:
         status = app(standalone_mode=False)
     except Stopped:

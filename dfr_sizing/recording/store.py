@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -92,7 +93,7 @@ def read_snapshots(folder: Path) -> tuple[Snapshot, ...]:
     try:
         rows: list[Mapping[str, Any]] = json.loads(gzip.decompress(path.read_bytes()))
         return tuple(Snapshot(**row) for row in rows)
-    except (OSError, EOFError, TypeError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, TypeError, ValueError) as error:
         raise InputError("the recording", path, "a complete file", f"record it again ({error})") from None
 
 
@@ -102,6 +103,7 @@ def write_log(folder: Path, lines: Iterable[str]) -> None:
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(path.suffix + ".part")
     table.to_parquet(beside, index=False, compression="zstd")
     beside.replace(path)
