@@ -164,7 +164,7 @@ def test_cost_grows_with_the_table_only_by_scans(model: Model, name: str, switch
             if one.operation == part.operation
         )
         for part in parts
-        if model.operations[part.operation].grows_with_rows
+        if model.operations[part.operation].growth.mid > 0.0
     }
     base, grown = cost(model, name, 200_000, switches), cost(model, name, 2_000_000, switches)
     overhead = model.operations["overhead"]
@@ -248,7 +248,8 @@ def test_ledger_of_the_model_gives_both_demands_of_each_operation(model: Model) 
         assert (line.label, line.source) == (operation.label, operation.source)
     assert ledger["model.dispatch_ms"].value == pytest.approx(1e3 * model.contention.dispatch_s)
     assert ledger["model.indexed_search.app_cpu_ms"].label is Label.DERIVED
-    assert len(ledger) == 6 + 2 * len(model.operations)
+    growing = sum(operation.growth.high > 0.0 for operation in model.operations.values())
+    assert len(ledger) == 6 + 2 * len(model.operations) + growing
 
 
 LINES = [
@@ -287,7 +288,7 @@ def test_a_model_file_with_another_text_for_a_number_or_a_label_is_refused(tmp_p
     assert refuses_model(broken_model(tmp_path / "model.toml", line, '{key} = "x"'))
 
 
-@pytest.mark.parametrize("line", ["think_stretch = 1.037", "cv = 0.235", "wal_bytes = 0", "grows_with_rows = false"])
+@pytest.mark.parametrize("line", ["think_stretch = 1.037", "cv = 0.235", "wal_bytes = 0", "growth = 0"])
 def test_a_model_file_with_a_text_for_what_is_not_converted_is_refused(tmp_path: Path, line: str) -> None:
     assert refuses_model(broken_model(tmp_path / "model.toml", line, '{key} = "x"'))
 
