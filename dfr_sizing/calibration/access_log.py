@@ -116,7 +116,7 @@ def by_path(log: AccessLog, kinds: Mapping[str, RequestKind], offset_s: float) -
     wanted = sorted({kind.path for kind in kinds.values() if kind.path}, key=len, reverse=True)
     found: dict[str, list[LogLine]] = {path: [] for path in wanted}
     for line in log.lines:
-        if line.status >= 400:  # noqa: PLR2004 - HTTP's own border
+        if line.status >= 400:
             continue
         path = next((path for path in wanted if _fits(line, path)), None)
         if path is not None:
@@ -127,5 +127,3 @@ def by_path(log: AccessLog, kinds: Mapping[str, RequestKind], offset_s: float) -
 def _fits(line: LogLine, path: str) -> bool:
     method, space, rest = path.partition(" ")
     return line.path.startswith(path) if not space else line.method == method and line.path.startswith(rest)
-
-

@@ -127,7 +127,12 @@ class _Group:
 
 
 def fit_demands(
-    app: Windows, database: Windows, priors: tuple[Prior, Prior], believed: Shared, seed: int, samples: int | None = None
+    app: Windows,
+    database: Windows,
+    priors: tuple[Prior, Prior],
+    believed: Shared,
+    seed: int,
+    samples: int | None = None,
 ) -> Demands:
     """Demands of all classes with their intervals. ``believed``: the contention where the windows cannot tell it."""
     groups = (_group(app, priors[0], grows=False), _group(database, priors[1], grows=True))
@@ -363,16 +368,18 @@ def _times(windows: Windows, choice: FloatArray) -> FloatArray:
 
 
 def _stretch(groups: Sequence[_Group]) -> float:
-    """What the bootstrap's spread is short of: b blocks of a step vary about their own mean, by (b - 1)/b of variance."""
+    """What the bootstrap's spread is short of: b blocks of a step vary about their own mean by (b - 1)/b of it."""
     windows = groups[0].windows
-    blocks = len(windows) / len(np.unique(windows.step)) / rule("calibration.block_windows")
-    return float(np.sqrt(blocks / (blocks - 1.0))) if blocks > LEAST_BLOCKS else float(np.sqrt(LEAST_BLOCKS))
+    blocks = max(LEAST_BLOCKS, len(windows) / len(np.unique(windows.step)) / rule("calibration.block_windows"))
+    return float((blocks / (blocks - 1.0)) ** 0.5)
 
 
 def _by_class(fit: Fit, drawn: Sequence[Fit], rests: Sequence[FloatArray], stretch: float) -> tuple[Demand, ...]:
     def between(group: int, field: str, place: int) -> Interval:
-        value, others = getattr(fit[group], field)[place], [getattr(one[group], field)[place] for one in drawn]
-        return interval_of(float(value), others, stretch)
+        def of(one: Fit) -> float:
+            return float(getattr(one.app if group == 0 else one.database, field)[place])
+
+        return interval_of(of(fit), [of(one) for one in drawn], stretch)
 
     return tuple(
         Demand(
@@ -390,5 +397,5 @@ def interval_of(value: float, drawn: Sequence[float], stretch: float = 1.0) -> I
     """A value, not negative, with the 95 % interval of its bootstrap."""
     if not len(drawn):
         return Interval.exactly(value)
-    low, high = value + stretch * (np.quantile(drawn, [0.025, 0.975]) - value)
-    return Interval(min(max(0.0, float(low)), value), value, max(float(high), value))
+    low, high = (float(end) for end in value + stretch * (np.quantile(drawn, [0.025, 0.975]) - value))
+    return Interval(min(max(0.0, low), value), value, max(high, value))

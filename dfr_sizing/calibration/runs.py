@@ -39,7 +39,8 @@ class Run:
 
     ``mix``, ``mean_by_class_s`` and ``sd_by_class_s`` are by class: a recording's are named as the model's operations,
     the older format's as its requests. ``statements`` are PostgreSQL's, per request; ``queue`` the mean number of
-    connections that wait to be accepted (NaN: not known); ``held_out``: not to be fitted on.
+    connections that wait to be accepted (NaN: not known); ``rows`` of the farmers' table (0: as the model's);
+    ``held_out``: not to be fitted on.
     """
 
     tag: str
@@ -63,6 +64,7 @@ class Run:
     statements: float
     queue: float = math.nan
     parallel_workers: int = PARALLEL_WORKERS
+    rows: int = 0
     held_out: bool = False
 
     @property

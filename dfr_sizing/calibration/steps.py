@@ -232,6 +232,7 @@ def _run(
         statements=0.0,
         queue=float(queue),
         parallel_workers=int(settings.get("max_parallel_workers", PARALLEL_WORKERS)),
+        rows=recording.server.rows,
         held_out=step.held_out,
     )
 

@@ -19,7 +19,7 @@ class Windows:
     """One row a window. CPU is that of the reference speed.
 
     ``counts`` of requests by class, ``idle`` the idle share of the group's host, ``lone`` whether one user was alone,
-    ``size`` the table's rows over those of the first recording, ``step`` a number for each load step.
+    ``size`` the table's rows over those of the smallest table, ``step`` a number for each load step.
     """
 
     counts: FloatArray
@@ -32,6 +32,11 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.cpu_s)
+
+
+def smallest(steps: Sequence[LoadStep]) -> int:
+    """Rows of the smallest table that was measured: a model does not shrink below it."""
+    return min(step.rows for step in steps)
 
 
 def reference_speed_ms(steps: Sequence[LoadStep]) -> float:
@@ -49,7 +54,7 @@ def to_reference(step: LoadStep, group: str, speed_ms: float) -> float:
 def windows_of(steps: Sequence[LoadStep], group: str, speed_ms: float) -> Windows | None:
     """The windows of all steps; None where the group's CPU is not known in any of them."""
     rows = [
-        _windowed(step, step.slices[group], number, to_reference(step, group, speed_ms), steps[0].rows)
+        _windowed(step, step.slices[group], number, to_reference(step, group, speed_ms), smallest(steps))
         for number, step in enumerate(steps)
         if group in step.slices
     ]
@@ -74,7 +79,7 @@ def _windowed(step: LoadStep, slices: Slices, number: int, speed: float, rows_0:
     place = np.minimum(np.arange(len(slices.seconds)) * count // len(slices.seconds), count - 1)
 
     def summed(values: FloatArray) -> FloatArray:
-        return np.bincount(place, weights=values, minlength=count)
+        return np.bincount(place, weights=values, minlength=count).astype(np.float64)
 
     seconds = summed(slices.seconds)
     return Windows(
@@ -100,7 +105,7 @@ def without_cpu(steps: Sequence[LoadStep], group: str) -> Windows | None:
         if step.run.users == fewest
         for row in (_logged(step, number) if group == "odoo" else _executed(step, number))
     ]
-    return joined([replace(row, size=row.size / steps[0].rows) for row in rows]) if rows else None
+    return joined([replace(row, size=row.size / smallest(steps)) for row in rows]) if rows else None
 
 
 def _logged(step: LoadStep, number: int) -> list[Windows]:

@@ -215,9 +215,11 @@ def main() -> NoReturn:
     """Run `dfr-size`; every failure that a user can cause is one sentence on standard error."""
     from dfr_sizing.cli import model as _model
     from dfr_sizing.cli import scenario as _scenario
+    from dfr_sizing.cli.calibrate import calibrate
 
     app.add_typer(_scenario.app, name="scenario")
     app.add_typer(_model.app, name="model")
+    app.command()(calibrate)
     try:
         status = app(standalone_mode=False)
     except Stopped:
