@@ -70,11 +70,11 @@ def _pairs(values: Mapping[str, str]) -> str:
 def _steps(found: Calibration) -> list[str]:
     lines = [
         (
-            "CPU of a request as measured, in ms; *speed* is the CPU time of the fixed loop, queue the connections that "
-            "waited to be accepted. Quiet seconds only."
+            "CPU of a request as measured, in ms; *speed* is the CPU time of the fixed loop, *queue* the connections "
+            "that waited to be accepted. Quiet seconds only."
         ),
         "",
-        "| step | users | think s | seconds | requests | mix | Odoo | PostgreSQL | generator | busy | speed ms | queue |",
+        "| step | users | think s | seconds | requests | mix | Odoo | PostgreSQL | client | busy | speed ms | queue |",
         "|" + "---|" * 12,
     ]
     return [*lines, *(_step(step) for step in found.steps), ""]

@@ -139,9 +139,9 @@ def check_lines(steps: Sequence[StepCheck]) -> list[str]:
         "## Error against measurement",
         "",
         (
-            "Predicted over measured less one. First: demands times the CPU per request that this step measured over what "
-            f"the model says; limits {_limits(LIMITS)}. *speed*: demands times the step's speed score over the model's; "
-            f"limits of a held-out step {_limits(HELD_OUT_LIMITS)}. *raw*: the model's own demands."
+            "Predicted over measured less one. First: demands times the CPU per request that this step measured "
+            f"over what the model says; limits {_limits(LIMITS)}. *speed*: demands times the step's speed score over "
+            f"the model's; limits of a held-out step {_limits(HELD_OUT_LIMITS)}. *raw*: the model's own demands."
         ),
         "",
         "| " + " | ".join(_HEAD) + " |",

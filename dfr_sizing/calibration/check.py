@@ -131,18 +131,22 @@ def mean_demand(run: Run, costs: dict[str, RequestCost]) -> tuple[float, float]:
     return app, database
 
 
-def own_factors(model: Model, run: Run) -> tuple[float, float]:
-    """CPU per request that the run measured over what the model says; 1 where nobody measured it."""
-    app, database = mean_demand(run, costs_of_mix(model, run))
-    found = (run.app_cpu_s / app, run.database_cpu_s / database)
-    return (1.0 if math.isnan(found[0]) else found[0], 1.0 if math.isnan(found[1]) else found[1])
-
-
 def speed_factors(model: Model, run: Run) -> tuple[float, float]:
     """The loop's CPU time on the hosts of Odoo and PostgreSQL over the model's; 1 where one is not known."""
     own = (run.host("odoo").speed_ms, run.host("postgresql").speed_ms)
     app, database = (speed / model.speed_ms if speed > 0.0 and model.speed_ms > 0.0 else 1.0 for speed in own)
     return app, database
+
+
+def own_factors(model: Model, run: Run) -> tuple[float, float]:
+    """CPU per request that the run measured, less the idle servers', over what the model says; 1 where unmeasured."""
+    shared, speed = model.contention, speed_factors(model, run)
+    app, database = mean_demand(run, costs_of_mix(model, run))
+    found = (
+        (run.app_cpu_s - shared.app_background * speed[0] / run.throughput) / app,
+        (run.database_cpu_s - shared.database_background * speed[1] / run.throughput) / database,
+    )
+    return (1.0 if math.isnan(found[0]) else found[0], 1.0 if math.isnan(found[1]) else found[1])
 
 
 def system_of(model: Model, run: Run) -> System:

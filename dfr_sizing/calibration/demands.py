@@ -326,7 +326,7 @@ def _step_sd(groups: tuple[_Group, _Group], fit: Fit) -> float:
             if inside.sum() > 1 and predicted[inside].sum() > 0.0:
                 ratio = (group.windows.cpu_s - predicted)[inside] / predicted[inside].mean()
                 found.append(float(ratio.mean() ** 2 - ratio.var(ddof=1) / inside.sum()))
-    return float(np.sqrt(max(0.0, np.mean(found)))) if found else 0.0
+    return max(0.0, sum(found) / len(found)) ** 0.5 if found else 0.0
 
 
 def _resampled(

@@ -20,6 +20,12 @@ ANCHORS = {
 }
 """Operations that were measured, or are stated, as a share of another one: they follow that one."""
 
+NORMAL_95 = 1.96
+"""Standard deviations from the middle of a normal distribution to either end of its middle 95 %."""
+OWN_SD = 0.1
+"""Operations differ by that much between two installations though both are known exactly; on a logarithmic scale."""
+LEAST = 1e-3
+
 
 class Ratio(NamedTuple):
     """The new model's demand over the base's, for Odoo and PostgreSQL, and how it was found."""
@@ -63,20 +69,24 @@ def ratio_for(name: str, measured: Mapping[str, Operation], base: Model) -> Rati
     both = [name for name in measured if name in base.operations]
     if not both:
         return Ratio(Interval.exactly(1.0), Interval.exactly(1.0), "no operation was measured in both")
-    app = _geometric([measured[one].app_cpu_s / base.operations[one].app_cpu_s for one in both])
-    database = _geometric([measured[one].database_cpu_s / base.operations[one].database_cpu_s for one in both])
-    return Ratio(app, database, f"geometric mean over {', '.join(both)}")
+    app = _geometric([_over(measured[one].app_cpu, base.operations[one].app_cpu_s) for one in both])
+    database = _geometric([_over(measured[one].database_cpu, base.operations[one].database_cpu_s) for one in both])
+    return Ratio(app, database, f"geometric mean over {', '.join(both)}, by precision")
 
 
 def _over(value: Interval, divisor: float) -> Interval:
     return value.scaled(1.0 / divisor)
 
 
-def _geometric(ratios: list[float]) -> Interval:
-    """Geometric mean; the interval holds 95 % of what one more operation would have, as the ratios spread."""
-    logs = np.log(np.maximum(ratios, 1e-6))
-    mean, sd = float(logs.mean()), float(logs.std(ddof=1)) if len(logs) > 1 else 0.0
-    return Interval(float(np.exp(mean - 1.96 * sd)), float(np.exp(mean)), float(np.exp(mean + 1.96 * sd)))
+def _geometric(ratios: list[Interval]) -> Interval:
+    """Geometric mean, weighted by precision; the interval holds 95 % of what one more operation would have."""
+    logs = np.log([max(ratio.mid, LEAST) for ratio in ratios])
+    widths = np.log([max(ratio.high, LEAST) / max(ratio.low, LEAST) for ratio in ratios]) / (2.0 * NORMAL_95)
+    weights = 1.0 / (OWN_SD**2 + widths**2)
+    mean = float(np.average(logs, weights=weights))
+    sd = float(np.average((logs - mean) ** 2, weights=weights)) ** 0.5
+    spread = float(np.exp(NORMAL_95 * max(sd, OWN_SD)))
+    return Interval(float(np.exp(mean)) / spread, float(np.exp(mean)), float(np.exp(mean)) * spread)
 
 
 def _times(value: Interval, ratio: Interval) -> Interval:

@@ -59,9 +59,9 @@ def _business(step: LoadStep) -> tuple[bool, float, int]:
 
 def _of_lines(lines: Sequence[LogLine], speed: float) -> Shape:
     sql, python = np.array([line.sql_s for line in lines]), np.array([line.python_s for line in lines])
-    dear = sql > rule("calibration.tail_from") * np.median(sql) + ROUNDING_S
+    dear = sql > rule("calibration.tail_from") * np.median(sql)
     share, factor = float(dear.mean()), 1.0
-    if 0.0 < share <= rule("calibration.most_tail"):
+    if 0.0 < share <= rule("calibration.most_tail") and np.median(sql) >= rule("calibration.threads_least_ms") / 1e3:
         factor = float(sql[dear].mean() / sql[~dear].mean())
     else:
         share, dear = 0.0, np.zeros(len(sql), dtype=bool)

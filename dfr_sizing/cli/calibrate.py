@@ -44,10 +44,11 @@ def calibrate(
 def _speed(text: str) -> Interval:
     try:
         low, mid, high = map(float, text.split(","))
-        if not 0.0 < low <= mid <= high < float("inf"):
-            raise ValueError
+        speed = Interval(low, mid, high)
     except ValueError:
+        speed = Interval.exactly(0.0)
+    if not 0.0 < speed.low <= speed.high < float("inf"):
         raise InputError(
             "--cpu-speed", text, "three rising numbers above 0", "write for instance --cpu-speed 1.2,1.4,1.5"
-        ) from None
-    return Interval(low, mid, high)
+        )
+    return speed
