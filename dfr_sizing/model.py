@@ -350,14 +350,14 @@ def _read(path: Path) -> Model:
                 dispatch_s=_number(shared, "dispatch_ms") / 1e3,
                 misplaced=_number(shared, "misplaced"),
                 think_stretch=_number(shared, "think_stretch"),
-                app_background=_number({"app_background": 0.0, **shared}, "app_background"),
-                database_background=_number({"database_background": 0.0, **shared}, "database_background"),
+                app_background=_number(shared, "app_background"),
+                database_background=_number(shared, "database_background"),
             ),
             operations={name: _operation(name, row) for name, row in data["operation"].items()},
             check_error=data.get("check", {}),
             folder=path.parent,
-            speed_ms=_number({"speed_ms": 0.0, **cpu}, "speed_ms"),
-            cpu_speed_label=Label(cpu.get("label", Label.DERIVED)),
+            speed_ms=_number(cpu, "speed_ms"),
+            cpu_speed_label=Label(cpu["label"]),
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise InputError("the model", path, "a complete model file", f"calibrate it again ({error!r})") from None

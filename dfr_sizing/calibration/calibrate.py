@@ -14,7 +14,7 @@ import numpy as np
 
 from dfr_sizing.calibration.check import HELD_OUT_LIMITS, StepCheck, check_steps
 from dfr_sizing.calibration.defects import Consequence, Defect, refuse
-from dfr_sizing.calibration.demands import Demands, Prior, Shared, fit_demands
+from dfr_sizing.calibration.demands import Demands, fit_demands
 from dfr_sizing.calibration.derive import completed
 from dfr_sizing.calibration.dispatch import fit_dispatch
 from dfr_sizing.calibration.inspect import class_defects, defects_of, step_defects
@@ -22,6 +22,7 @@ from dfr_sizing.calibration.operations import operations_of
 from dfr_sizing.calibration.runs import think_stretch
 from dfr_sizing.calibration.shapes import Shape, shape_of
 from dfr_sizing.calibration.steps import LoadStep, classes_of, load, read_steps
+from dfr_sizing.calibration.utilisation_law import Prior, Shared
 from dfr_sizing.calibration.windows import Windows, reference_speed_ms, smallest, windows_of, without_cpu
 from dfr_sizing.drivers import rule
 from dfr_sizing.errors import InputError

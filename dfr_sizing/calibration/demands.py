@@ -1,29 +1,32 @@
-"""CPU demand of each request class by the utilisation law, with what a busy or an idle host adds, and how sure it is.
+"""CPU demand of each request class, and how sure it is.
 
-The utilisation law (Denning & Buzen 1978) says that the busy time of a resource is the sum over classes of requests
-done times demand. Over windows of load steps with differing mixes that is a regression (Rolia & Vetland 1995), here:
-
-    CPU = sum(count x demand) x (busy factor + idle slope x (1 - utilisation)) + background x seconds
-
-and without that factor where one user was alone (model.Contention). Demands are not negative, so it is solved by NNLS
-(Lawson & Hanson 1974), the product of demand and factor by Gauss-Newton. Where the mixes cannot tell two classes apart,
-the access log does: demands are drawn towards a common multiple of the log's seconds, with a standard deviation of
-``calibration.log_error``; data that tell them apart overrule it. How far a demand rests on the log is the share of the
-log in the precision of the estimate.
-
-Intervals are percentiles of a bootstrap: blocks of windows within steps (Kuensch 1989), the log's figures and the prior
-of the contention drawn from their own errors, and a common error of each step as large as the steps show.
+The fit is that of ``utilisation_law``. Intervals are percentiles of a bootstrap: blocks of windows within steps
+(Kuensch 1989), the log's figures and what is believed of the contention drawn from their own errors, and a common error
+of each step as large as the steps show.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
 
+from dfr_sizing.calibration.utilisation_law import (
+    Fit,
+    Group,
+    Prior,
+    Shared,
+    condition,
+    equations,
+    first_guess,
+    group_of,
+    improved,
+    log_share,
+    predicted_cpu,
+    reweighted,
+)
 from dfr_sizing.calibration.windows import Windows
 from dfr_sizing.drivers import rule
 from dfr_sizing.interval import Interval
@@ -35,45 +38,8 @@ ITERATIONS = 8
 AGAIN = 3
 LEAST_BLOCKS = 2.0
 """Fewer blocks a step tell nothing of their spread."""
-TICK_S = 0.01
-"""CPU time is counted in ticks of 10 ms (proc(5))."""
-SURE = 1e4
-"""Weight of what is not to be fitted."""
-OWN_CV = 0.3
-"""Variation of a request's CPU time where the log does not tell it; only the weights of windows depend on it."""
-
-
-class Prior(NamedTuple):
-    """What is known before the windows are looked at, by class: relative seconds (NaN: unknown), cv, growth."""
-
-    seconds: FloatArray
-    cv: FloatArray
-    growth: FloatArray
-
-
-class Shared(NamedTuple):
-    """Contention's part of the fit: busy factors of both groups, and the slope of an idle host."""
-
-    app_busy: float
-    database_busy: float
-    slope: float
-
-
-class GroupFit(NamedTuple):
-    """Point estimates of a group: seconds of CPU and growth by class, background cores, CPU over the log's seconds."""
-
-    demand: FloatArray
-    growth: FloatArray
-    background: float
-    scale: float
-
-
-class Fit(NamedTuple):
-    """Both groups, and what they share."""
-
-    app: GroupFit
-    database: GroupFit
-    shared: Shared
+LEAST_FREE = 0.25
+"""With fewer steps than that for each number of the fit, the steps' common error is not stretched any further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +67,6 @@ class Demands:
     step_sd: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """A group's windows with their standard errors, the number of times each is counted, and its prior."""
-
-    windows: Windows
-    prior: Prior
-    sigma: FloatArray
-    times: FloatArray
-
-    @property
-    def grows(self) -> bool:
-        """Whether there are tables of several sizes, so that growth can be told."""
-        return bool(np.ptp(self.windows.size) > 0.0)
-
-    def factor(self, busy: float, slope: float) -> FloatArray:
-        factor: FloatArray = np.where(self.windows.lone, 1.0, busy + slope * self.windows.idle)
-        return factor
-
-    def load(self, demand: FloatArray, growth: FloatArray) -> FloatArray:
-        """CPU of the windows before any factor."""
-        sizes = 1.0 + growth[None, :] * (self.windows.size[:, None] - 1.0)
-        load: FloatArray = (self.windows.counts * sizes) @ demand
-        return load
-
-
 def fit_demands(
     app: Windows,
     database: Windows,
@@ -135,12 +76,12 @@ def fit_demands(
     samples: int | None = None,
 ) -> Demands:
     """Demands of all classes with their intervals. ``believed``: the contention where the windows cannot tell it."""
-    groups = (_group(app, priors[0], grows=False), _group(database, priors[1], grows=True))
-    fit = _start(groups, believed)
+    groups = (group_of(app, priors[0], grows=False), group_of(database, priors[1], grows=True))
+    fit = first_guess(groups, believed)
     for _ in range(ITERATIONS):
-        fit = _improve(groups, fit, believed)
-        app_group = _reweighted(groups[0], fit.app, fit.shared.app_busy, fit.shared.slope)
-        database_group = _reweighted(groups[1], fit.database, fit.shared.database_busy, fit.shared.slope)
+        fit = improved(groups, fit, believed)
+        app_group = reweighted(groups[0], fit.app, fit.shared.app_busy, fit.shared.slope)
+        database_group = reweighted(groups[1], fit.database, fit.shared.database_busy, fit.shared.slope)
         groups = (app_group, database_group)
     step_sd = _step_sd(groups, fit)
     count = int(rule("calibration.bootstraps")) if samples is None else samples
@@ -148,11 +89,11 @@ def fit_demands(
     stretch = _stretch(groups)
     shared = [interval_of(fit.shared[place], [one.shared[place] for one in drawn], stretch) for place in range(3)]
     matrices = [
-        _equations(group, part, busy, fit.shared.slope)[0]
+        equations(group, part, busy, fit.shared.slope)[0]
         for group, part, busy in zip(groups, (fit.app, fit.database), fit.shared[:2], strict=True)
     ]
     rests = [
-        _rests(group, matrix, part.scale)
+        log_share(group, matrix, part.scale)
         for group, matrix, part in zip(groups, matrices, (fit.app, fit.database), strict=True)
     ]
     conditions = [condition(matrix[: len(group.windows)]) for group, matrix in zip(groups, matrices, strict=True)]
@@ -165,173 +106,30 @@ def fit_demands(
     )
 
 
-def _group(windows: Windows, prior: Prior, *, grows: bool) -> _Group:
-    sized = windows if grows else replace(windows, size=np.ones(len(windows)))
-    rough = np.sqrt(np.maximum(windows.cpu_s, TICK_S) * max(1e-3, float(windows.cpu_s.mean())))
-    return _Group(sized, prior, 0.1 * rough + TICK_S, np.ones(len(windows)))
+def _step_sd(groups: tuple[Group, Group], fit: Fit) -> float:
+    """Standard deviation of the steps' common errors beyond what their windows' spread explains, as a fraction.
 
-
-def _start(groups: tuple[_Group, _Group], believed: Shared) -> Fit:
-    """A first guess: CPU shared out by the log's seconds, or alike, at the believed contention."""
-
-    def guess(group: _Group, busy: float) -> GroupFit:
-        relative = np.where(np.isnan(group.prior.seconds), np.nanmean(_known(group.prior.seconds)), group.prior.seconds)
-        work = float((group.windows.counts @ relative * group.factor(busy, believed.slope)).sum())
-        scale = float(group.windows.cpu_s.sum()) / max(1e-12, work)
-        return GroupFit(scale * relative, group.prior.growth, 0.0, scale)
-
-    return Fit(guess(groups[0], believed.app_busy), guess(groups[1], believed.database_busy), believed)
-
-
-def _known(seconds: FloatArray) -> FloatArray:
-    return seconds if np.isfinite(seconds).any() else np.ones(len(seconds))
-
-
-def _improve(groups: tuple[_Group, _Group], fit: Fit, believed: Shared) -> Fit:
-    """One step of Gauss-Newton for both groups at once: they share the idle slope."""
-    parts = (fit.app, fit.database)
-    busy = (fit.shared.app_busy, fit.shared.database_busy)
-    blocks = [_equations(group, part, b, fit.shared.slope) for group, part, b in zip(groups, parts, busy, strict=True)]
-    own = [block[0].shape[1] for block in blocks]
-    rows, target = [], []
-    for place, (matrix, right, loads) in enumerate(blocks):
-        wide = np.zeros((len(matrix), sum(own) + 3))
-        wide[:, sum(own[:place]) : sum(own[: place + 1])] = matrix
-        wide[:, sum(own) + place] = loads[0]
-        wide[:, -1] = loads[1]
-        rows.append(wide)
-        target.append(right)
-    tight, expected = _believed_rows(groups, believed)
-    rows.append(np.hstack([np.zeros((3, sum(own))), tight]))
-    target.append(expected)
-    found = nnls(np.vstack(rows), np.concatenate(target), maxiter=50 * (sum(own) + 3))[0]
-    shared = Shared(*(float(value) for value in found[-3:]))
-    return Fit(
-        _unpacked(groups[0], found[: own[0]]),
-        _unpacked(groups[1], found[own[0] : sum(own)]),
-        shared,
-    )
-
-
-def _believed_rows(groups: tuple[_Group, _Group], believed: Shared) -> tuple[FloatArray, FloatArray]:
-    """What is believed of the contention; a busy factor is only told where some user was alone and some were not."""
-    error = rule("calibration.log_error")
-    told = [bool(group.windows.lone.any() and not group.windows.lone.all()) for group in groups]
-    weight = np.array([*(1.0 / error if one else SURE for one in told), 1.0 / error])
-    return np.diag(weight), weight * np.array(believed)
-
-
-def _equations(
-    group: _Group, part: GroupFit, busy: float, slope: float
-) -> tuple[FloatArray, FloatArray, tuple[FloatArray, FloatArray]]:
-    """Weighted rows of a group: constant parts, growing parts, background, the log's scale; and their right side.
-
-    Beside them the columns of the busy factor and of the idle slope, at the demands found so far.
+    The fit has bent to part of these errors, as many as it has numbers: they are counted by what was left free.
     """
-    windows, prior, classes = group.windows, group.prior, group.windows.counts.shape[1]
-    factor = group.factor(busy, slope)
-    load = group.load(part.demand, part.growth)
-    shifted = np.where(windows.lone, 0.0, load)
-    weight = np.sqrt(group.times) / group.sigma
-    columns = [windows.counts * factor[:, None]]
-    if group.grows:
-        columns.append(columns[0] * windows.size[:, None])
-    data = np.hstack([*columns, windows.seconds[:, None], np.zeros((len(windows), 1))]) * weight[:, None]
-    right = (windows.cpu_s + shifted * factor) * weight
-    known = np.flatnonzero(prior.seconds > 0.0)
-    drawn = np.zeros((len(known), data.shape[1]))
-    firm = 1.0 / (rule("calibration.log_error") * max(part.scale, 1e-12) * prior.seconds[known])
-    for row, place in enumerate(known):
-        drawn[row, place] = firm[row]
-        if group.grows:
-            drawn[row, classes + place] = firm[row]
-        drawn[row, -1] = -firm[row] * prior.seconds[place]
-    more, more_right = _growth_rows(group, part)
-    matrix = np.vstack([data, drawn, more])
-    extra = len(drawn) + len(more)
-    loads = (np.append(shifted * weight, np.zeros(extra)), np.append(shifted * windows.idle * weight, np.zeros(extra)))
-    return matrix, np.concatenate([right, np.zeros(len(drawn)), more_right]), loads
-
-
-def _growth_rows(group: _Group, part: GroupFit) -> tuple[FloatArray, FloatArray]:
-    """Where two tables do not tell it, a demand's growth is drawn weakly towards what is believed of it."""
-    classes = group.windows.counts.shape[1]
-    width = (2 * classes if group.grows else classes) + 2
-    if not group.grows:
-        return np.zeros((0, width)), np.zeros(0)
-    rows = np.zeros((classes, width))
-    weight = 1.0 / np.maximum(part.demand, part.demand.max() * 1e-3)
-    for place in range(classes):
-        rows[place, place] = -group.prior.growth[place] * weight[place]
-        rows[place, classes + place] = (1.0 - group.prior.growth[place]) * weight[place]
-    return rows, np.zeros(classes)
-
-
-def _unpacked(group: _Group, found: FloatArray) -> GroupFit:
-    classes = group.windows.counts.shape[1]
-    constant, growing = found[:classes], found[classes : 2 * classes] if group.grows else np.zeros(classes)
-    demand = constant + growing
-    growth = np.where(demand > 0.0, growing / np.maximum(demand, 1e-300), 0.0) if group.grows else group.prior.growth
-    return GroupFit(demand, growth, float(found[-2]), float(found[-1]))
-
-
-def condition(rows: FloatArray) -> float:
-    """Condition number of weighted rows, each column brought to one length; columns of nothing are left out."""
-    length = np.linalg.norm(rows, axis=0)
-    return float(np.linalg.cond(rows[:, length > 0.0] / length[length > 0.0])) if (length > 0.0).any() else np.inf
-
-
-def _rests(group: _Group, matrix: FloatArray, scale: float) -> FloatArray:
-    """The log's share in the precision of each demand, from 0 to 1."""
-    covariance = np.linalg.pinv(matrix.T @ matrix)
-    classes = group.windows.counts.shape[1]
-    rests = np.zeros(classes)
-    for place in np.flatnonzero(group.prior.seconds > 0.0):
-        of = np.zeros(matrix.shape[1])
-        of[place] = 1.0
-        if group.grows:
-            of[classes + place] = 1.0
-        firm = 1.0 / (rule("calibration.log_error") * max(scale, 1e-12) * group.prior.seconds[place])
-        rests[place] = np.clip(firm * firm * (of @ covariance @ of), 0.0, 1.0)
-    return rests
-
-
-def _predicted(group: _Group, part: GroupFit, busy: float, slope: float) -> FloatArray:
-    load = group.load(part.demand, part.growth) * group.factor(busy, slope)
-    found: FloatArray = load + part.background * group.windows.seconds
-    return found
-
-
-def _reweighted(group: _Group, part: GroupFit, busy: float, slope: float) -> _Group:
-    """Standard errors of the windows: the spread of their requests, a common error, and the clock's tick.
-
-    They are then brought to the size of the residuals, so that the log weighs what it should beside them.
-    """
-    predicted = _predicted(group, part, busy, slope)
-    spread = group.windows.counts @ (part.demand * group.prior.cv) ** 2
-    sigma = np.sqrt(spread + (rule("calibration.drift") * predicted) ** 2 + TICK_S**2)
-    free = max(1, len(sigma) - group.windows.counts.shape[1] - 1)
-    size = np.sqrt(float((((group.windows.cpu_s - predicted) / sigma) ** 2).sum()) / free)
-    return replace(group, sigma=sigma * max(size, 0.1))
-
-
-def _step_sd(groups: tuple[_Group, _Group], fit: Fit) -> float:
-    """Standard deviation of the steps' common errors beyond what their windows' spread explains, as a fraction."""
-    found = []
+    common, explained = [], []
     parts = ((fit.app, fit.shared.app_busy), (fit.database, fit.shared.database_busy))
     for group, (part, busy) in zip(groups, parts, strict=True):
-        predicted = _predicted(group, part, busy, fit.shared.slope)
+        predicted = predicted_cpu(group, part, busy, fit.shared.slope)
         for step in np.unique(group.windows.step):
             inside = group.windows.step == step
             if inside.sum() > 1 and predicted[inside].sum() > 0.0:
                 ratio = (group.windows.cpu_s - predicted)[inside] / predicted[inside].mean()
-                found.append(float(ratio.mean() ** 2 - ratio.var(ddof=1) / inside.sum()))
-    return max(0.0, sum(found) / len(found)) ** 0.5 if found else 0.0
+                common.append(float(ratio.mean()) ** 2)
+                explained.append(float(ratio.var(ddof=1)) / inside.sum())
+    if not common:
+        return 0.0
+    numbers = sum(group.windows.counts.shape[1] * (2 if group.grows else 1) + 1 for group in groups) + len(fit.shared)
+    free = max(LEAST_FREE, 1.0 - numbers / len(common))
+    variance = sum(common) / len(common) / free - sum(explained) / len(explained)
+    return math.sqrt(max(0.0, variance))
 
 
-def _resampled(
-    groups: tuple[_Group, _Group], fit: Fit, believed: Shared, step_sd: float, seed: int, number: int
-) -> Fit:
+def _resampled(groups: tuple[Group, Group], fit: Fit, believed: Shared, step_sd: float, seed: int, number: int) -> Fit:
     """The fit of one bootstrap sample."""
     rng = generator(seed, "bootstrap", number)
     error = rule("calibration.log_error")
@@ -345,12 +143,13 @@ def _resampled(
         prior = group.prior._replace(seconds=log, growth=growth if group.grows else group.prior.growth)
         windows = replace(group.windows, cpu_s=group.windows.cpu_s * drift[group.windows.step])
         sampled.append(replace(group, windows=windows, prior=prior, times=_times(group.windows, choice)))
-    drawn = Shared(*(max(0.0, value + error * float(rng.standard_normal())) for value in believed))
+    spread = rule("calibration.contention_error")
+    drawn = Shared(*(max(0.0, value + spread * float(rng.standard_normal())) for value in believed))
     told = groups[0].windows.lone.any() and not groups[0].windows.lone.all()
     held = Shared(believed.app_busy, believed.database_busy, drawn.slope) if not told else drawn
     again = fit
     for _ in range(AGAIN):
-        again = _improve((sampled[0], sampled[1]), again, held)
+        again = improved((sampled[0], sampled[1]), again, held)
     return again
 
 
@@ -367,7 +166,7 @@ def _times(windows: Windows, choice: FloatArray) -> FloatArray:
     return times
 
 
-def _stretch(groups: Sequence[_Group]) -> float:
+def _stretch(groups: Sequence[Group]) -> float:
     """What the bootstrap's spread is short of: b blocks of a step vary about their own mean by (b - 1)/b of it."""
     windows = groups[0].windows
     blocks = max(LEAST_BLOCKS, len(windows) / len(np.unique(windows.step)) / rule("calibration.block_windows"))
@@ -385,12 +184,16 @@ def _by_class(fit: Fit, drawn: Sequence[Fit], rests: Sequence[FloatArray], stret
         Demand(
             app=between(0, "demand", place),
             database=between(1, "demand", place),
-            growth=between(1, "growth", place),
+            growth=_at_most_all(between(1, "growth", place)),
             app_rests=float(rests[0][place]),
             database_rests=float(rests[1][place]),
         )
         for place in range(len(fit.app.demand))
     )
+
+
+def _at_most_all(growth: Interval) -> Interval:
+    return Interval(*(min(1.0, bound) for bound in growth.bounds))
 
 
 def interval_of(value: float, drawn: Sequence[float], stretch: float = 1.0) -> Interval:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dfr_sizing.drivers import rule
 from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Label
 from dfr_sizing.model import Model, Operation
@@ -22,8 +23,6 @@ ANCHORS = {
 
 NORMAL_95 = 1.96
 """Standard deviations from the middle of a normal distribution to either end of its middle 95 %."""
-OWN_SD = 0.1
-"""Operations differ by that much between two installations though both are known exactly; on a logarithmic scale."""
 LEAST = 1e-3
 
 
@@ -82,10 +81,11 @@ def _geometric(ratios: list[Interval]) -> Interval:
     """Geometric mean, weighted by precision; the interval holds 95 % of what one more operation would have."""
     logs = np.log([max(ratio.mid, LEAST) for ratio in ratios])
     widths = np.log([max(ratio.high, LEAST) / max(ratio.low, LEAST) for ratio in ratios]) / (2.0 * NORMAL_95)
-    weights = 1.0 / (OWN_SD**2 + widths**2)
+    own = rule("calibration.operations_differ")
+    weights = 1.0 / (own**2 + widths**2)
     mean = float(np.average(logs, weights=weights))
     sd = float(np.average((logs - mean) ** 2, weights=weights)) ** 0.5
-    spread = float(np.exp(NORMAL_95 * max(sd, OWN_SD)))
+    spread = float(np.exp(NORMAL_95 * max(sd, own)))
     return Interval(float(np.exp(mean)) / spread, float(np.exp(mean)), float(np.exp(mean)) * spread)
 
 

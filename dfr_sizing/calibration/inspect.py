@@ -123,6 +123,8 @@ def _log_defects(loaded: Loaded) -> Iterator[Defect]:
     recording, log = loaded.recording, loaded.log
     main = next((host for host in recording.hosts if "odoo" in host.groups), None)
     if log is None or main is None:
+        why = f"no access log ({recording.sources.get('log', 'not told why')}): classes are told apart by their mixes"
+        yield Defect(f"{why} and the base model", recording.name, Consequence.WIDENED)
         return
     paths = by_path(log, recording.kinds, main.clock_offset_s)
     names = [name for name, kind in recording.kinds.items() if kind.path]

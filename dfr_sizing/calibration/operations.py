@@ -16,10 +16,6 @@ from dfr_sizing.model import Model, Operation
 from dfr_sizing.recording.types import Recording
 from dfr_sizing.simulation.system import FloatArray
 
-STATEMENTS_A_QUERY = 2.0
-"""PostgreSQL's calls over the queries that Odoo logs, where PostgreSQL was not asked: 1.6 to 4 in the first reference
-runs, the transaction's own calls included."""
-
 
 def operations_of(
     recordings: Sequence[Recording],
@@ -36,14 +32,21 @@ def operations_of(
     statements = _counted(fitted, "calls", queries)
     wal = _counted(fitted, "wal_bytes", np.array([_believed_wal(base, name) for name in classes]))
     widened = {group: any(group not in step.slices for step in fitted) for group in ("odoo", "postgresql")}
+    without, settings = widened["postgresql"], recordings[0].server.settings
     found = {}
     for place, name in enumerate(classes):
         if counts[place] == 0.0:
             continue
-        shape, demand, known = shapes[name], demands.by_class[place], base.operations.get(name)
-        calls = float(statements[place]) if np.isfinite(statements[place]) else queries[place] * STATEMENTS_A_QUERY
+        demand, known = demands.by_class[place], base.operations.get(name)
+        shape, threads = _parallel(
+            shapes[name], demand, known, settings, told=np.isfinite(queries[place]) and not without
+        )
+        calls = (
+            float(statements[place])
+            if np.isfinite(statements[place])
+            else queries[place] * rule("calibration.statements_per_query")
+        )
         fallback = known.statements if known else 0.0
-        threads = threads_of(shape, demand.database.mid, recordings[0].server.settings)
         several_sizes = len({step.rows for step in fitted}) > 1
         measured_as, kind = kinds[name]
         found[name] = Operation(
@@ -64,6 +67,15 @@ def operations_of(
             counts=dict(kind.counts),
         )
     return found
+
+
+def _parallel(
+    shape: Shape, demand: Demand, known: Operation | None, settings: Mapping[str, str], *, told: bool
+) -> tuple[Shape, int]:
+    """A class's shape and its scan's processes; both the base's where CPU or log are missing, which tell them."""
+    if told or known is None:
+        return shape, threads_of(shape, demand.database.mid, settings)
+    return shape._replace(tail_share=known.tail_share, tail_factor=known.tail_factor), known.threads
 
 
 def _believed_wal(base: Model, name: str) -> float:

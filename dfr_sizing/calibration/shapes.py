@@ -9,8 +9,8 @@ import numpy as np
 from scipy.optimize import nnls
 
 from dfr_sizing.calibration.access_log import LogLine
-from dfr_sizing.calibration.demands import OWN_CV
 from dfr_sizing.calibration.steps import LoadStep
+from dfr_sizing.calibration.utilisation_law import OWN_CV
 from dfr_sizing.calibration.windows import to_reference
 from dfr_sizing.drivers import rule
 from dfr_sizing.simulation.system import FloatArray

@@ -86,7 +86,7 @@ def _windowed(step: LoadStep, slices: Slices, number: int, speed: float, rows_0:
         counts=np.array([summed(column) for column in slices.counts.T]).T.reshape(count, len(step.classes)),
         cpu_s=summed(slices.cpu_s) * speed,
         seconds=seconds,
-# Of the whole step: a window's own CPU would stand on both sides of the equation.
+        # Of the whole step: a window's own CPU would stand on both sides of the equation.
         idle=np.full(count, 1.0 - float((slices.utilisation * slices.seconds).sum() / slices.seconds.sum())),
         lone=np.full(count, step.run.lone),
         size=np.full(count, step.rows / rows_0),

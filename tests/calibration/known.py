@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dfr_sizing.calibration.demands import Prior, Shared
+from dfr_sizing.calibration.utilisation_law import Prior, Shared
 from dfr_sizing.calibration.windows import Windows
 from dfr_sizing.simulation.system import FloatArray
 

@@ -131,9 +131,7 @@ def make(
     counters = np.zeros(3)
     for number, level in enumerate(levels):
         ended = at + WARM_UP_S + level.seconds
-        step = Step(
-            level.name, level.users, level.think_s, dict(level.mix), at, at + WARM_UP_S, ended, level.held_out
-        )
+        step = Step(level.name, level.users, level.think_s, dict(level.mix), at, at + WARM_UP_S, ended, level.held_out)
         rows_of_step = simulated(model, level, run_of(level, model, workers, rows), seed + 100 * number)
         rows_of_step = rows_of_step.assign(started=rows_of_step["started"] + at)
         requests.append(rows_of_step)
@@ -211,9 +209,7 @@ def _sql_share(app: FloatArray, database: FloatArray, threads: FloatArray) -> Fl
     return share
 
 
-def _seconds(
-    requests: pd.DataFrame, begin: float, end: float, drift: float, model: Model, seed: int
-) -> pd.DataFrame:
+def _seconds(requests: pd.DataFrame, begin: float, end: float, drift: float, model: Model, seed: int) -> pd.DataFrame:
     """CPU by group each second: each request's spread over the time that it was served."""
     rng = np.random.default_rng((seed, 7))
     edges = np.arange(begin, end + 0.5)

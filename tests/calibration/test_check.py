@@ -15,7 +15,7 @@ def test_reference_model_reproduces_every_load_step_and_its_card_says_so() -> No
     steps = check_steps(model, steps_of(model), seed=1)
     assert len(steps) == 11
     for step in steps:
-        errors = step.errors(step.scaled)
+        errors = step.errors(step.by_cpu)
         assert all(abs(errors[name]) <= limit for name, limit in LIMITS.items()), (step.run.tag, errors)
     assert model.folder is not None
     card = (model.folder / "CARD.md").read_text(encoding="utf-8")
@@ -32,10 +32,10 @@ def test_a_model_twice_as_dear_would_be_caught_raw_but_not_scaled() -> None:
     dear = replace(
         model,
         operations={
-            name: replace(op, app_cpu_s=2 * op.app_cpu_s, database_cpu_s=2 * op.database_cpu_s)
+            name: replace(op, app_cpu=op.app_cpu.scaled(2.0), database_cpu=op.database_cpu.scaled(2.0))
             for name, op in model.operations.items()
         },
     )
     (step,) = check_steps(dear, [run], seed=1)
-    assert abs(step.errors(step.scaled)["throughput"]) < LIMITS["throughput"]
+    assert abs(step.errors(step.by_cpu)["throughput"]) < LIMITS["throughput"]
     assert step.errors(step.raw)["throughput"] < -0.4
