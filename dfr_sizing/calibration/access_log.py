@@ -21,11 +21,12 @@ from typing import NamedTuple
 from dfr_sizing.errors import InputError
 from dfr_sizing.recording.types import RequestKind
 
-# Exactly three decimals: a number that was cut short would pass for a smaller one.
+# Exactly three decimals, and no more unless the next line begins there: a number that was cut short would pass for a
+# smaller one, or take the first digits of the line behind it.
 _REQUEST = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) \d+ [A-Z]+ \S+ werkzeug: \S+ \S+ \S+ \[[^\]\n]{1,40}\] "
     r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/[\d.]+" (?P<status>\d{3}) \S+ '
-    r"(?P<queries>\d+) (?P<sql>\d+\.\d{3}) (?P<other>\d+\.\d{3})"
+    r"(?P<queries>\d+) (?P<sql>\d+\.\d{3}) (?P<other>\d+\.\d{3})(?=\D|$|\d{4}-\d\d-\d\d )"
 )
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _WITHOUT_FIGURES = re.compile(r'" \d{3} \S+ - - -\s*$')
