@@ -1,14 +1,18 @@
-"""What several tests share: answers that the plan is tried on, deployments to try recovery on."""
+"""What several tests share: answers that the plan is tried on, deployments to try recovery on, a load test."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
+import made
 import plan_fixtures
 import pytest
 
+from dfr_sizing.calibration.calibrate import Calibration, calibrate
+from dfr_sizing.model import load_model
 from dfr_sizing.recommend.types import Infeasible, Recommendation, Rejection
 from dfr_sizing.recovery import RecoveryInput
 
@@ -32,6 +36,20 @@ def silent() -> Recommendation:
 def in_paanga() -> Recommendation:
     """In Tonga's currency, at an uncertain rate."""
     return plan_fixtures.recommendation("TOP", (2.2, 2.4, 2.6))
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a load test of a known model. Not to be changed: copy it."""
+    return made.make(tmp_path_factory.mktemp("recordings") / "night", made.known_model())
+
+
+@pytest.fixture(scope="session")
+def calibrated(recorded: Path) -> Calibration:
+    """What is found in it."""
+    with pytest.MonkeyPatch.context() as patch:
+        made.quick(patch)
+        return calibrate([recorded], "found", load_model(), None, 1, 1)
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from dfr_sizing.calibration import check, dispatch
 from dfr_sizing.calibration.check import Prediction, costs_of_mix, predict, system_of
 from dfr_sizing.calibration.runs import Run, RunHost
 from dfr_sizing.model import Contention, Model, load_model
@@ -39,6 +41,7 @@ START = 1_795_426_000.0
 SPEED_MS = 20.0
 CLIENT_CPU_S = 1.3e-3
 WARM_UP_S, GAP_S = 5.0, 5.0
+QUICK_REQUESTS = 60_000
 TRUTH = Contention(
     app_busy_factor=1.12,
     database_busy_factor=1.05,
@@ -87,6 +90,13 @@ LEVELS = (
     Level("n04", 4, 0.0, OTHER),
     Level("n08", 8, 0.0, MIX, drift=0.98),
 )
+
+
+def quick(patch: pytest.MonkeyPatch) -> None:
+    """Few dispatch parameters, short simulations."""
+    patch.setattr(check, "REQUESTS", QUICK_REQUESTS)
+    patch.setattr(dispatch, "DISPATCH_GRID", ((0.2, 0.0), (0.4, 0.5), (0.6, 1.0)))
+    patch.setattr(dispatch, "FIT_REQUESTS", QUICK_REQUESTS // 2)
 
 
 def known_model() -> Model:

@@ -30,9 +30,9 @@ requests = st.builds(
 others = st.text(st.characters(blacklist_characters="\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), max_size=60) | (
     st.sampled_from(
         [
-            "2026-11-23 09:00:00,000 12 INFO dfr odoo.modules.loading: 80 modules loaded",
+            "2026-11-23 09:00:00,000 12 INFO dfr odoo.modules: loaded",
             'Traceback (most recent call last):\n  File "x.py", line 1',
-            '2026-11-23 09:00:00,000 12 INFO dfr werkzeug: ::1 - - [23/Nov/2026 09:00:00] "GET /a HTTP/1.1" 200 - - - -',
+            '2026-11-23 09:00:00,000 12 INFO d werkzeug: ::1 - - [23/Nov/2026 09:00:00] "GET /a HTTP/1.1" 200 - - - -',
         ]
     )
 )
@@ -64,7 +64,7 @@ def test_every_intact_line_is_found_between_others(mixed: list[LogLine | str]) -
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(requests, st.integers(0, 200) | st.none()), min_size=1, max_size=10))
+@given(st.lists(st.tuples(requests, st.integers(0, 6) | st.integers(0, 200) | st.none()), min_size=1, max_size=10))
 def test_lines_that_are_cut_and_run_together_never_make_another_request(
     cut: list[tuple[LogLine, int | None]],
 ) -> None:
