@@ -10,17 +10,11 @@ from typing import Any
 
 import pytest
 
-from dfr_sizing.calibration import fit as fitting
+from dfr_sizing.calibration import dispatch
 from dfr_sizing.calibration.check import LIMITS, Prediction, StepCheck, costs_of_mix, mean_demand, predict
-from dfr_sizing.calibration.fit import (
-    fit,
-    fit_contention,
-    fit_dispatch,
-    fit_operations,
-    misfit,
-    model_text,
-    with_dispatch,
-)
+from dfr_sizing.calibration.dispatch import fit_dispatch, misfit, with_dispatch
+from dfr_sizing.calibration.fit import fit, fit_contention, fit_operations
+from dfr_sizing.calibration.model_text import model_text
 from dfr_sizing.calibration.runs import Run, read_run, read_runs
 from dfr_sizing.errors import InputError
 from dfr_sizing.model import BUNDLED, Contention, Model, load_model, models_folder
@@ -70,13 +64,13 @@ def measured(model: Model, run: Run) -> Run:
             shared.factor(shared.database_busy_factor, utilisation),
         )
         found = predict(model, run, *factors, SEED + 1, requests)
-        utilisation = found.utilisation
+        utilisation = found.app_utilisation
     return replace(
         run,
         throughput=found.throughput,
         mean_s=found.mean_s,
         p95_s=found.p95_s,
-        utilisation=utilisation,
+        hosts=(replace(run.hosts[0], utilisation=utilisation),),
         app_cpu_s=app * factors[0],
         database_cpu_s=database * factors[1],
     )
@@ -92,7 +86,7 @@ def test_operations_of_the_runs_are_those_of_the_shipped_model(
     model: Model, runs: dict[str, Run], recipe: dict[str, Any], shipped: dict[str, Any]
 ) -> None:
     again = replace(model, operations=fit_operations(FOLDER, runs, recipe["operation"]))
-    assert tomllib.loads(model_text(again, {}))["operation"] == shipped["operation"]
+    assert tomllib.loads(model_text(again, {}, ""))["operation"] == shipped["operation"]
 
 
 def test_contention_of_the_load_steps_is_that_of_the_shipped_model(
@@ -104,7 +98,7 @@ def test_contention_of_the_load_steps_is_that_of_the_shipped_model(
 
 @pytest.mark.slow
 def test_fitting_again_gives_the_shipped_model(recipe: dict[str, Any], shipped: dict[str, Any]) -> None:
-    again = tomllib.loads(model_text(fit(FOLDER, recipe, SEED), {}))
+    again = tomllib.loads(model_text(fit(FOLDER, recipe, SEED), {}, ""))
     assert again["contention"] == shipped["contention"]
     assert again["operation"] == shipped["operation"]
     assert (again["model"], again["cpu"]) == (shipped["model"], shipped["cpu"])
@@ -117,7 +111,7 @@ def test_shipped_model_states_its_own_error_in_each_figure(shipped: dict[str, An
 
 def test_a_model_written_as_text_is_read_back_as_it_was(model: Model, tmp_path: Path) -> None:
     path = tmp_path / "model.toml"
-    path.write_text(model_text(model, {"throughput": 0.05}), encoding="utf-8")
+    path.write_text(model_text(model, {"throughput": 0.05}, "a remark"), encoding="utf-8")
     back = load_model(path)
     assert back == replace(model, folder=tmp_path, check_error={"throughput": 0.05})
 
@@ -164,7 +158,7 @@ def test_contention_is_recovered_from_runs_that_obey_it(model: Model, runs: dict
             replace(
                 run,
                 users=users,
-                utilisation=utilisation,
+                hosts=(replace(run.hosts[0], utilisation=utilisation),),
                 throughput=users / (0.2 + TRUTH.think_stretch),
                 mean_s=0.2,
                 # one user alone does not count, whatever it costs
@@ -189,8 +183,8 @@ def test_contention_is_recovered_from_simulated_runs(model: Model, made: list[Ru
 def test_dispatch_is_recovered_from_simulated_runs(
     model: Model, runs: dict[str, Run], truth: tuple[float, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fitting, "DISPATCH_GRID", ((0.2, 0.0), (0.2, 1.0), (0.4, 0.0), (0.4, 0.5), (0.6, 0.5)))
-    monkeypatch.setattr(fitting, "FIT_REQUESTS", REQUESTS)
+    monkeypatch.setattr(dispatch, "DISPATCH_GRID", ((0.2, 0.0), (0.2, 1.0), (0.4, 0.0), (0.4, 0.5), (0.6, 0.5)))
+    monkeypatch.setattr(dispatch, "FIT_REQUESTS", REQUESTS)
     true_model = with_dispatch(replace(model, contention=TRUTH), *truth)
     steps = [measured(true_model, runs[name]) for name in ("w4_closed_n02", "w4_closed_n08", "w4_think_n40")]
     found = fit_dispatch(with_dispatch(true_model, 0.0, 0.0), steps, SEED)
@@ -201,7 +195,7 @@ def test_dispatch_is_recovered_from_simulated_runs(
 def test_misfit_is_nothing_where_the_run_is_the_prediction(
     model: Model, runs: dict[str, Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fitting, "FIT_REQUESTS", REQUESTS)
+    monkeypatch.setattr(dispatch, "FIT_REQUESTS", REQUESTS)
     run = runs["w4_closed_n08"]
     app, database = mean_demand(run, costs_of_mix(model, run))
     said = predict(model, run, run.app_cpu_s / app, run.database_cpu_s / database, SEED, REQUESTS)
@@ -218,19 +212,22 @@ def test_prediction_obeys_the_utilisation_law_and_littles(model: Model, runs: di
     app, database = mean_demand(run, costs_of_mix(model, run))
     found = predict(model, run, 1.1, 1.2, SEED, REQUESTS)
     work = found.throughput * (1.1 * app + 1.2 * database + run.client_cpu_s)
-    assert found.utilisation == pytest.approx(work / (run.cores - run.strangers), rel=0.03)
+    host = run.hosts[0]
+    assert found.app_utilisation == pytest.approx(work / (host.cores - host.strangers), rel=0.03)
     think = run.think_s * model.contention.think_stretch
     assert found.throughput * (found.mean_s + think) == pytest.approx(run.users, rel=0.03)
 
 
 def test_a_step_misses_the_limits_that_its_scaled_errors_pass(runs: dict[str, Run]) -> None:
     run = runs["w4_closed_n08"]
-    exact = Prediction(run.throughput, run.mean_s, run.p95_s, 1.0)
-    step = StepCheck(run, exact._replace(throughput=1.051 * run.throughput, mean_s=0.91 * run.mean_s), exact)
-    assert step.errors(step.scaled) == pytest.approx({"throughput": 0.051, "mean": -0.09, "p95": 0.0})
+    exact = Prediction(run.throughput, run.mean_s, run.p50_s, run.p95_s, run.p99_s)
+    step = StepCheck(run, exact._replace(throughput=1.051 * run.throughput, mean_s=0.91 * run.mean_s), exact, exact)
+    assert step.errors(step.by_cpu) == pytest.approx({"throughput": 0.051, "mean": -0.09, "p95": 0.0})
     assert step.missed == ("throughput",)
-    assert StepCheck(run, exact, exact._replace(mean_s=9.0)).missed == ()
-    assert StepCheck(run, exact._replace(p95_s=float("nan")), exact).missed == ("p95",)
+    assert StepCheck(run, exact, exact, exact._replace(mean_s=9.0)).missed == ()
+    assert StepCheck(run, exact._replace(p95_s=float("nan")), exact, exact).missed == ("p95",)
+    off = exact._replace(p95_s=1.26 * run.p95_s, mean_s=1.14 * run.mean_s)
+    assert StepCheck(run, exact, off, exact).missed_held_out == ("p95",)
     assert json.loads(json.dumps(step.as_json()))["missed"] == ["throughput"]
 
 
