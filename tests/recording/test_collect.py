@@ -17,7 +17,7 @@ from real_postgres import RealPostgres
 from dfr_sizing.recording import store
 from dfr_sizing.recording.collect import Collector
 from dfr_sizing.recording.seconds import Second
-from dfr_sizing.recording.sources import Watched, cpu_told
+from dfr_sizing.recording.sources import Sources, Watched, cpu_told
 from dfr_sizing.recording.types import Host
 from dfr_sizing.staging.target import PASSWORD, Staging
 
@@ -137,6 +137,16 @@ def test_the_password_of_the_users_is_not_handed_on(monkeypatch: pytest.MonkeyPa
     collector.close()
     assert b"hunter2" not in environment
     assert f"PATH={os.environ['PATH']}".encode() in environment
+
+
+def test_where_there_is_no_linux_all_else_is_collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dfr_sizing.recording.sources.PROC", tmp_path / "nowhere")
+    sources = Sources(BARE, os.getpid())
+    sources.start()
+    found = sources.finish(tmp_path, 0.0, 1.0)
+    assert found.hosts == ()
+    assert "only a Linux host" in found.sources["cpu"]
+    assert found.sources["log"].startswith("none: no log named")
 
 
 def host(name: str, *groups: str) -> Watched:
