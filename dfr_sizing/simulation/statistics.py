@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from dfr_sizing.simulation.system import FloatArray, IntArray
 
@@ -129,18 +128,25 @@ class Ratio:
         """
         if self.freedom < 1:
             return float("inf"), float("inf")
-        student = float(special.stdtrit(self.freedom, (1 + confidence) / 2))
+        student = float(_special().stdtrit(self.freedom, (1 + confidence) / 2))
         bend = self.skewness / 6.0 / (self.freedom + 1) ** 0.5
         if abs(bend) < 1e-6:
             return student * self.error, student * self.error
 
-        usual = float(special.stdtrit(self.freedom, 0.975))
+        usual = float(_special().stdtrit(self.freedom, 0.975))
 
         def bent(at: float) -> float:
             far = abs(float(np.cbrt(1.0 + 6.0 * bend * (at - bend))) - 1.0) / abs(2.0 * bend)
             return float(min(max(far / usual, NARROWEST), WIDEST))
 
         return bent(usual) * student * self.error, bent(-usual) * student * self.error
+
+
+def _special() -> Any:
+    """scipy.special, imported when first needed: it takes longer than NumPy, and who only simulates needs none of it."""
+    from scipy import special
+
+    return special
 
 
 def mser5(values: FloatArray) -> int:
@@ -235,8 +241,8 @@ def _of_few(
     if with_controls:
         return low, high
     # Few and far between: nearly independent, and the normal law too narrow and without skew.
-    below = float(special.bdtrik((1 - confidence) / 2, n, q))
-    above = float(special.bdtrik((1 + confidence) / 2, n, q))
+    below = float(_special().bdtrik((1 - confidence) / 2, n, q))
+    above = float(_special().bdtrik((1 + confidence) / 2, n, q))
     return (
         min(low, _ordered(ordered, np.ceil(below) if np.isfinite(below) else 0.0)),
         max(high, _ordered(ordered, np.ceil(above) + 1.0 if np.isfinite(above) else n + 1.0)),
@@ -323,7 +329,7 @@ def _correlated(left: FloatArray, replication: IntArray) -> bool:
     if square <= 0.0:
         return False
     together = float((left[1:] * left[:-1])[within].sum()) / square
-    return bool(together > float(special.ndtri(1.0 - CORRELATED_AT)) * float(within.sum()) ** 0.5)
+    return bool(together > float(_special().ndtri(1.0 - CORRELATED_AT)) * float(within.sum()) ** 0.5)
 
 
 def _pairs(replication: IntArray) -> IntArray:
@@ -361,6 +367,6 @@ def _sum_quantile(powers: FloatArray, n: FloatArray | np.float64, count: int, q:
     variance = np.maximum(powers[1] / n - mean**2, 0.0)
     third = powers[2] / n - 3.0 * mean * variance - mean**3
     skew = third / np.maximum(variance, 1e-12 * mean**2) ** 1.5 / count**0.5
-    z = float(special.ndtri(q))
+    z = float(_special().ndtri(q))
     found: FloatArray = count * mean + (count * variance) ** 0.5 * (z + (z * z - 1.0) * skew / 6.0)
     return found
