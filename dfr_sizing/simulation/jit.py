@@ -57,8 +57,8 @@ def _borrowed(_typing: Any, array: Any) -> Any:
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         view = context.make_array(array)(context, builder, value=arguments[0])
-        view.meminfo = cgutils.get_null_value(view.meminfo.type)  # type: ignore[no-untyped-call]
-        view.shape = cgutils.get_null_value(view.shape.type)
+        nothing: Any = cgutils.get_null_value
+        view.meminfo, view.shape = nothing(view.meminfo.type), nothing(view.shape.type)
         return view._getvalue()  # noqa: SLF001  (numba's way to return a proxy's value)
 
     return array(array), generate

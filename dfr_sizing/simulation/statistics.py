@@ -143,7 +143,7 @@ class Ratio:
 
 
 def _special() -> Any:
-    """scipy.special, imported when first needed: it takes longer than NumPy, and who only simulates needs none of it."""
+    """scipy.special, imported when first needed: that takes longer than NumPy, and who only simulates needs none."""
     from scipy import special
 
     return special
