@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dfr_sizing.simulation.ordered import Ordered
 from dfr_sizing.simulation.system import FloatArray, IntArray
 
 FEWEST_BEYOND = 20
@@ -184,12 +185,12 @@ def mean_estimate(sample: Sample, confidence: float) -> Estimate:
 
 def quantile_estimates(sample: Sample, shares: Sequence[float], confidence: float) -> list[Estimate]:
     """The quantiles of all observations, each with an interval; no controls, or one set for all."""
-    ordered = np.sort(sample.values)
+    ordered = Ordered(sample.values)
     return [quantile_estimate(sample, q, confidence, ordered) for q in shares]
 
 
-def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: FloatArray | None = None) -> Estimate:
-    """The q-quantile of all observations, with an interval; ``ordered`` are the sorted observations, if at hand.
+def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: Ordered | None = None) -> Estimate:
+    """The q-quantile of all observations, with an interval; ``ordered`` are the observations by rank, if at hand.
 
     The share of requests within the quantile has an interval by Student over batches; the observations where it begins
     and ends are the quantile's. Where few lie beyond the quantile, the interval holds also the order statistics of the
@@ -198,7 +199,7 @@ def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: Floa
     n = len(sample.values)
     if n == 0:
         return NOTHING
-    ordered = np.sort(sample.values) if ordered is None else ordered
+    ordered = Ordered(sample.values) if ordered is None else ordered
     found = ratio(sample.sums(sample.values <= _at(ordered, q)), sample)
     few = n * min(q, 1 - q) < FEWEST_BEYOND
     with_controls = found.freedom > 0 and found.shift != 0.0
@@ -221,7 +222,7 @@ def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: Floa
 
 
 def _of_few(
-    ordered: FloatArray,
+    ordered: Ordered,
     q: float,
     centre: float,
     ends: tuple[float, float],
@@ -249,14 +250,14 @@ def _of_few(
     )
 
 
-def _within(ordered: FloatArray, share: float) -> float:
+def _within(ordered: Ordered, share: float) -> float:
     """As _at, but 0 for a share under 0 and infinite for one above 1."""
     if share > 1.0:
         return float("inf")
     return _at(ordered, share) if share >= 0.0 else 0.0
 
 
-def _at(ordered: FloatArray, share: float) -> float:
+def _at(ordered: Ordered, share: float) -> float:
     """The quantile of sorted observations, between two of them in proportion."""
     place = share * (len(ordered) - 1)
     below = int(place)
@@ -264,7 +265,7 @@ def _at(ordered: FloatArray, share: float) -> float:
     return float(ordered[below] + (place - below) * (ordered[above] - ordered[below]))
 
 
-def _ordered(ordered: FloatArray, rank: float) -> float:
+def _ordered(ordered: Ordered, rank: float) -> float:
     """The observation of a rank counted from 1, downwards; 0 before the first, infinite after the last."""
     if not rank < len(ordered) + 1:
         return float("inf")
@@ -280,11 +281,11 @@ def ratio(sums: FloatArray, sample: Sample) -> Ratio:
     counts, controls, replication = sample.counts.astype(np.float64), sample.controls, sample.replication
     n = float(counts.sum())
     while True:
-        residual = sums - sums.sum() / n * counts
-        found, left = _regressed(residual, controls, counts, n)
         several = len(replication) > 1 and bool((replication[1:] == replication[:-1]).any())
-        if not several or (len(sums) <= MOST_BATCHES and not _correlated(left, replication)):
-            return found
+        if not several or len(sums) <= MOST_BATCHES:
+            found, left = _regressed(sums - sums.sum() / n * counts, controls, counts, n)
+            if not several or not _correlated(left, replication):
+                return found
         pairs = _pairs(replication)
         sums, counts = np.add.reduceat(sums, pairs), np.add.reduceat(counts, pairs)
         controls = np.add.reduceat(controls, pairs, axis=1) if len(controls) else np.empty((0, len(pairs)))
