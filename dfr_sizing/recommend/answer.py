@@ -14,7 +14,7 @@ from dfr_sizing.demand import tables
 from dfr_sizing.drivers import rules
 from dfr_sizing.ledger import Assumption, merged
 from dfr_sizing.model import Model, request_ledger
-from dfr_sizing.recommend.bounds import Excuses, iops_needed
+from dfr_sizing.recommend.bounds import iops_needed
 from dfr_sizing.recommend.candidates import (
     Candidate,
     PlaceOptions,
@@ -76,14 +76,18 @@ def recommend(
     design, topology = search.design, chosen.topology
     home = next(found for found in options if found.place == topology.place)
     tell("what the answer depends on", 0.35)
-    # The other processes have the day and the curve to do while this one asks what the answer depends on.
+    # The other processes have all that can be begun to do while this one asks what the answer depends on.
+    plan = search.plan("recommended", chosen, 1)
+    plain = _plain(search, home.place)
+    if plain is not None:
+        search.begin_cheapest(plain, 0)
     day = peak_day(topology, design, design.worst, effort, seed, executor)
     curve = growth_curve(topology, design, CURVE, 1, effort, seed, executor)
     swings = sensitivities(scenario, model, catalogue, home.place, chosen.way)
     tell("the named days", 0.5)
-    recommended = search.plan("recommended", chosen, 1)
+    recommended = plan()
     tell("alternatives", 0.8)
-    alternatives = _alternatives(search, chosen)
+    alternatives = _alternatives(search, chosen, plain)
     tell("the worst day", 0.9)
     split = replace(iops_needed(topology.database, design), bought=topology.iops)
     verdict = search.verdict(topology, 1, search.levels)
@@ -137,16 +141,19 @@ def _assembled(
     )
 
 
-def _alternatives(search: Search, chosen: Candidate) -> tuple[Plan, ...]:
-    """Minimum: no spare node, no standby, backups only. Resilient: one node more, a standby, and a second site."""
+def _plain(search: Search, place: Place) -> PlaceOptions | None:
+    """What the bounds leave of a place with no spare node, no standby, backups only."""
+    way = Way(standby=False, strategy=Strategy.BACKUP_RESTORE)
+    return place_options(search.catalogue, place, search.design, (way,), 0, Counter())
+
+
+def _alternatives(search: Search, chosen: Candidate, plain: PlaceOptions | None) -> tuple[Plan, ...]:
+    """Minimum: the cheapest of the plain ones. Resilient: one node more, a standby, and a second site."""
     found = []
-    aside: Excuses = Counter()
-    plain = (Way(standby=False, strategy=Strategy.BACKUP_RESTORE),)
-    options = place_options(search.catalogue, chosen.topology.place, search.design, plain, 0, aside)
-    minimum = search.first_that_serves([options], 0, aside, search.usual) if options is not None else None
+    minimum = search.first_that_serves([plain], 0, Counter(), search.usual) if plain is not None else None
     if minimum is not None:
-        found.append(search.plan("minimum", minimum, 0))
-    found.append(search.plan("resilient", _resilient(search, chosen), 2))
+        found.append(search.plan("minimum", minimum, 0)())
+    found.append(search.plan("resilient", _resilient(search, chosen), 2)())
     return tuple(found)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from dfr_sizing.simulation.digest import BINS, QUANTILES, SIZE, WITHIN, WORKLOADS, Digest
+from dfr_sizing.simulation.ordered import Ordered
 from dfr_sizing.simulation.statistics import (
     NOTHING,
     Estimate,
@@ -20,7 +20,7 @@ from dfr_sizing.simulation.statistics import (
     ratio,
     sum_in_a_row,
 )
-from dfr_sizing.simulation.system import FloatArray, IntArray
+from dfr_sizing.simulation.system import IntArray
 
 BATCHES = 8
 """Batches of a replication, before they are merged: with the first four replications 31 degrees of freedom."""
@@ -105,14 +105,9 @@ class Runs:
         """The latencies of the class with this index, all controls with them."""
         return _sample(self.digests, index)
 
-    def ordered(self, index: int) -> FloatArray:
-        """The same latencies, sorted."""
+    def ordered(self, index: int) -> Ordered:
+        """The same latencies by rank."""
         return _ordered(self.digests, index)
-
-    def sort_all(self) -> None:
-        """Sort every class's latencies now, on all cores: that is most of what an outcome takes."""
-        with ThreadPoolExecutor() as threads:
-            list(threads.map(self.ordered, range(len(self.digests[0].class_names))))
 
     def estimate(self, name: str, what: str, confidence: float, in_a_row: int = 1) -> Estimate:
         """One figure of a class in seconds: ``mean``, ``p50``, ``p95``, ``p99``, ``sum`` (p95 of so many in a row)."""
@@ -148,8 +143,8 @@ def _sample(digests: tuple[Digest, ...], index: int) -> Sample:
 
 
 @lru_cache(maxsize=KEPT)
-def _ordered(digests: tuple[Digest, ...], index: int) -> FloatArray:
-    return np.sort(_sample(digests, index).values)
+def _ordered(digests: tuple[Digest, ...], index: int) -> Ordered:
+    return Ordered(_sample(digests, index).values)
 
 
 def _for_mean(sample: Sample) -> Sample:
@@ -166,7 +161,6 @@ def outcome(runs: Runs, confidence: float, sync_batches: int, stopped_by: str = 
     ``sync_batches`` requests of class mobile_sync_full, one after the other, make a sync of 500 farmers.
     """
     digests = runs.digests
-    runs.sort_all()
     seconds = sum(found.until_s for found in digests)
     finished = runs.requests
     return Outcome(
@@ -201,9 +195,7 @@ def _by_class(runs: Runs, confidence: float) -> Mapping[str, ClassOutcome]:
     return found
 
 
-def _class_outcome(
-    name: str, sample: Sample, ordered: FloatArray, failed_share: float, confidence: float
-) -> ClassOutcome:
+def _class_outcome(name: str, sample: Sample, ordered: Ordered, failed_share: float, confidence: float) -> ClassOutcome:
     quantiles = [
         quantile_estimate(_for_quantile(sample, place), q, confidence, ordered) for place, q in enumerate(QUANTILES)
     ]
