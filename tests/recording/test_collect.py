@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -112,6 +113,20 @@ def test_a_watching_process_that_was_killed_is_named(tmp_path: Path) -> None:
     assert found.hosts == ()
     assert all("ended early" in told for told in found.sources.values())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_watching_process_that_hangs_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = Collector(BARE)
+    collector.start()
+    process = collector._process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr("dfr_sizing.recording.collect.ANSWERS_WITHIN_S", 0.01)
+    monkeypatch.setattr("dfr_sizing.recording.collect.ENDS_WITHIN_S", 0.01)
+    assert collector.finish(tmp_path, 0.0, 1.0).hosts == ()
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_a_collector_that_was_not_started_says_so(tmp_path: Path) -> None:
