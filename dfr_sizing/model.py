@@ -80,7 +80,7 @@ class Contention:
 
     CPU time is multiplied by ``busy_factor + idle_slope x (1 - utilisation)``: processes in each other's way cost a
     little more than one process alone, and a host that is often idle costs more per request than a busy one.
-    ``dispatch_s`` and ``misplaced`` are Cpu's. ``think_stretch`` is the load generator's own: the think time it keeps
+    ``dispatch_s`` and ``misplaced_s`` are Cpu's. ``think_stretch`` is the load generator's own: the think time it keeps
     over the one it was told. ``app_background`` and ``database_background`` are cores that Odoo and PostgreSQL take
     without any request; like ``think_stretch`` they are used where the model is held against a load test, only.
     """
@@ -89,7 +89,7 @@ class Contention:
     database_busy_factor: float
     idle_slope: float
     dispatch_s: float
-    misplaced: float
+    misplaced_s: float
     think_stretch: float
     app_background: float = 0.0
     database_background: float = 0.0
@@ -248,7 +248,7 @@ class Model:
                     ("database_busy_factor", self.contention.database_busy_factor, "times"),
                     ("idle_slope", self.contention.idle_slope, "times"),
                     ("dispatch_ms", self.contention.dispatch_s * 1e3, "ms"),
-                    ("misplaced", self.contention.misplaced, "fraction"),
+                    ("misplaced_ms", self.contention.misplaced_s * 1e3, "ms"),
                 )
             ),
         ]
@@ -348,7 +348,7 @@ def _read(path: Path) -> Model:
                 database_busy_factor=_number(shared, "database_busy_factor"),
                 idle_slope=_number(shared, "idle_slope"),
                 dispatch_s=_number(shared, "dispatch_ms") / 1e3,
-                misplaced=_number(shared, "misplaced"),
+                misplaced_s=_number(shared, "misplaced_ms") / 1e3,
                 think_stretch=_number(shared, "think_stretch"),
                 app_background=_number(shared, "app_background"),
                 database_background=_number(shared, "database_background"),

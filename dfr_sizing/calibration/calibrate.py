@@ -178,7 +178,7 @@ def _model(
             database_busy_factor=round(fit.shared.database_busy, 3),
             idle_slope=round(fit.shared.slope, 3),
             dispatch_s=base.contention.dispatch_s,
-            misplaced=base.contention.misplaced,
+            misplaced_s=base.contention.misplaced_s,
             think_stretch=round(think_stretch([step.run for step in fitted]), 3),
             app_background=round(fit.app.background, 4),
             database_background=round(fit.database.background, 4),

@@ -98,7 +98,7 @@ def model_lines(model: Model) -> list[str]:
         f"| surcharge of an idle host | + {shared.idle_slope:g} x (1 - utilisation) |",
         (
             f"| wait for a time slice | {1e3 * shared.dispatch_s:g} ms for each process too many per core; "
-            f"misplaced share {shared.misplaced:g} |"
+            f"{1e3 * shared.misplaced_s:g} ms where an idle core is overlooked |"
         ),
         f"| load generator | keeps {shared.think_stretch:g} times the think time it is told |",
     ]

@@ -159,7 +159,7 @@ def system_of(model: Model, run: Run) -> System:
             threads_per_core=host.threads_per_core,
             smt_gain=rule("calibration.smt_gain") if host.threads_per_core > 1 else 1.0,
             dispatch_s=shared.dispatch_s,
-            misplaced=shared.misplaced,
+            misplaced_s=shared.misplaced_s,
         )
         for host in run.hosts
     )

@@ -16,14 +16,14 @@ from dfr_sizing.calibration.check import LIMITS, own_factors, predict
 from dfr_sizing.calibration.runs import Run
 from dfr_sizing.model import Model
 
-DISPATCH_GRID = tuple(itertools.product((0.2, 0.3, 0.4, 0.5, 0.6, 0.7), (0.0, 0.25, 0.5, 0.75, 1.0)))
-"""Dispatch delays (ms) and misplaced shares that are tried."""
-FIT_REQUESTS = 100_000
+DISPATCH_GRID = tuple(itertools.product((0.0, 0.05, 0.1, 0.2, 0.3, 0.4), (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)))
+"""Waits (ms) for each process too many on a full host, and beside an overlooked core, that are tried."""
+FIT_REQUESTS = 40_000
 
 
-def with_dispatch(model: Model, dispatch_ms: float, misplaced: float) -> Model:
+def with_dispatch(model: Model, dispatch_ms: float, misplaced_ms: float) -> Model:
     """The model with other dispatch parameters."""
-    contention = replace(model.contention, dispatch_s=dispatch_ms / 1e3, misplaced=misplaced)
+    contention = replace(model.contention, dispatch_s=dispatch_ms / 1e3, misplaced_s=misplaced_ms / 1e3)
     return replace(model, contention=contention)
 
 

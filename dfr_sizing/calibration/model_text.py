@@ -31,7 +31,7 @@ def model_text(model: Model, check_error: Mapping[str, float], remark: str) -> s
             "database_busy_factor": shared.database_busy_factor,
             "idle_slope": shared.idle_slope,
             "dispatch_ms": shared.dispatch_s * 1e3,
-            "misplaced": shared.misplaced,
+            "misplaced_ms": shared.misplaced_s * 1e3,
             "think_stretch": shared.think_stretch,
             "app_background": shared.app_background,
             "database_background": shared.database_background,

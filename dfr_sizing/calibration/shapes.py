@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from dfr_sizing.simulation.system import FloatArray
 
 ROUNDING_S = 1e-3 / 12**0.5
 """Standard deviation of a time that is logged in whole milliseconds."""
+_UPPER_QUARTILE = 0.6745
+"""Of the standard normal distribution."""
 COUNTED_TO = 0.03
 """How far a counter may be off: what the server does beside the requests, as a fraction."""
 GATHER_WORKERS = 2
@@ -66,15 +69,25 @@ def _of_lines(lines: Sequence[LogLine], speed: float) -> Shape:
     else:
         share, dear = 0.0, np.zeros(len(sql), dtype=bool)
     whole = (sql + python)[~dear]
-    variance = max(0.0, float(whole.var()) - 2.0 * ROUNDING_S**2)
     return Shape(
         python_s=float(python.mean()) * speed,
         sql_s=float(sql.mean()) * speed,
         queries=float(np.mean([line.queries for line in lines])),
-        cv=variance**0.5 / max(ROUNDING_S, float(whole.mean())),
+        cv=_variation(whole),
         tail_share=share,
         tail_factor=factor,
     )
+
+
+def _variation(seconds: FloatArray) -> float:
+    """Coefficient of variation of a lognormal law with these quartiles, less what rounding adds.
+
+    Other requests in the way make a few much longer than they are by themselves; the quartiles hardly see them.
+    """
+    low, middle, high = np.maximum(np.quantile(seconds, [0.25, 0.5, 0.75]), ROUNDING_S)
+    spread = math.log(high / low) / (2.0 * _UPPER_QUARTILE)
+    square = math.expm1(spread * spread) - 2.0 * (ROUNDING_S / float(middle)) ** 2
+    return math.sqrt(max(0.0, square))
 
 
 def threads_of(shape: Shape, database_cpu_s: float, settings: Mapping[str, str]) -> int:

@@ -29,7 +29,7 @@ TRUTH = Contention(
     database_busy_factor=1.04,
     idle_slope=0.33,
     dispatch_s=0.4e-3,
-    misplaced=0.5,
+    misplaced_s=1.5e-4,
     think_stretch=1.06,
 )
 
@@ -179,16 +179,16 @@ def test_contention_is_recovered_from_simulated_runs(model: Model, made: list[Ru
     assert found.dispatch_s == model.contention.dispatch_s
 
 
-@pytest.mark.parametrize("truth", [(0.4, 0.5), (0.2, 1.0)])
+@pytest.mark.parametrize("truth", [(0.4, 0.2), (0.2, 0.4)])
 def test_dispatch_is_recovered_from_simulated_runs(
     model: Model, runs: dict[str, Run], truth: tuple[float, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "DISPATCH_GRID", ((0.2, 0.0), (0.2, 1.0), (0.4, 0.0), (0.4, 0.5), (0.6, 0.5)))
+    monkeypatch.setattr(dispatch, "DISPATCH_GRID", ((0.2, 0.0), (0.2, 0.4), (0.4, 0.0), (0.4, 0.2), (0.6, 0.2)))
     monkeypatch.setattr(dispatch, "FIT_REQUESTS", REQUESTS)
     true_model = with_dispatch(replace(model, contention=TRUTH), *truth)
     steps = [measured(true_model, runs[name]) for name in ("w4_closed_n02", "w4_closed_n08", "w4_think_n40")]
     found = fit_dispatch(with_dispatch(true_model, 0.0, 0.0), steps, SEED)
-    assert (1e3 * found.contention.dispatch_s, found.contention.misplaced) == pytest.approx(truth)
+    assert (1e3 * found.contention.dispatch_s, 1e3 * found.contention.misplaced_s) == pytest.approx(truth)
     assert found == with_dispatch(true_model, *truth)
 
 
