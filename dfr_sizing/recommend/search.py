@@ -215,7 +215,6 @@ class Search:
         before = self._trial(topology, down)
         totals = self._least(before)
         wait = precise(before, self.design, self.checks, self.effort.situation, self.executor) if exactly else None
-        forget(self.executor)  # of the round that would have come next, what this one does not ask for
         before.grow_ahead(totals, self.executor)
 
         def found() -> tuple[Trial, dict[Situation, str]]:
