@@ -28,7 +28,6 @@ from dfr_sizing.simulation.outcome import Outcome
 from dfr_sizing.simulation.run import replications_for, run_all
 from dfr_sizing.simulation.statistics import Estimate
 from dfr_sizing.topology import Topology
-from dfr_sizing.workers import forget
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,6 @@ def precise(
 
     first = planned(trial, {})
     following = trial.growing(first.totals, executor)
-    forget(executor)  # what was begun of a round to judge by and is not needed here
 
     def finished() -> tuple[Trial, dict[Situation, str]]:
         now, wait = first, following

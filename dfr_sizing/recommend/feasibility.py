@@ -123,14 +123,13 @@ def judged(trial: Trial, checks: Sequence[Check], levels: Levels, executor: Exec
 
 
 def _begin(trial: Trial, totals: Mapping[Situation, int], levels: Levels, executor: Executor) -> None:
-    """Begin a round, and behind it the next one of the busiest day.
+    """Begin a round, and behind it the next one of the busiest day: it is mostly the last to be decided.
 
-    It is mostly the last to be decided, and then simulated on for the plan. So the processes have something to do while
-    this one looks at the round; what was not needed is forgotten. An alternative is not simulated on.
+    The processes then have something to do while this one looks at the round; what was not needed is forgotten.
     """
     trial.grow_ahead(totals, executor)
-    if not levels.by_value:
-        busiest = max(totals, key=lambda name: trial.jobs[name].requests)
+    busiest = max(totals, key=lambda name: trial.jobs[name].requests)
+    if totals[busiest] < most_replications(trial.jobs[busiest], levels.doublings):
         trial.grow_ahead({busiest: 2 * totals[busiest]}, executor)
 
 

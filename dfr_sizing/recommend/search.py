@@ -136,8 +136,7 @@ class Search:
                     if not failed:
                         self._begin(topology, down)
                     verdict = self._missed(topology, down, levels)
-                    if verdict:
-                        forget(self.executor)
+                    forget(self.executor)
                     failed.append(has)
                 verdicts[topology.shape] = verdict
             if not verdicts[topology.shape]:
