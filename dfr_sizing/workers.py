@@ -87,7 +87,7 @@ class Ahead(Executor):
 
     def submit(self, function: Callable[..., T], /, *row: Any, **named: Any) -> Future[T]:
         """What was begun of it, or begin it now."""
-        found = self._begun.pop((function, *row), None) if self._begun else None
+        found = self._begun.pop((function, *row), None) if self._begun and not named else None
         return self._pool.submit(function, *row, **named) if found is None else found
 
     def forget(self) -> None:

@@ -136,8 +136,7 @@ class Search:
                     if not failed:
                         self._begin(topology, down)
                     verdict = self._missed(topology, down, levels)
-                    if verdict:
-                        forget(self.executor)
+                    forget(self.executor)
                     failed.append(has)
                 verdicts[topology.shape] = verdict
             if not verdicts[topology.shape]:
@@ -146,11 +145,13 @@ class Search:
         return None
 
     def begin_cheapest(self, options: PlaceOptions, down: int) -> None:
-        """Begin what ``first_that_serves`` will ask for first."""
+        """Begin what ``first_that_serves`` will ask for first, and then a plan."""
         topologies = (options.candidate(i, j).topology for _, _, i, j in in_order_of_cost([options]))
         cheapest = next((topology for topology in topologies if not self._broken_bound(topology, down)), None)
         if cheapest is not None:
             self._begin(cheapest, down)
+            fresh = trial_of(cheapest, self.design, down, self.seed)
+            fresh.grow_ahead(self._least(fresh), self.executor)
 
     def _begin(self, topology: Topology, down: int) -> None:
         """Begin a glance, and behind it the first round: the cheapest that the bounds leave mostly serves."""
@@ -211,11 +212,8 @@ class Search:
         What is returned waits for them, and says why each ended.
         """
         before = self._trial(topology, down)
-        # The first round of what decides, one replication of what another covers: those only show their classes.
-        deciding, least = {check.situation for check in self.checks}, int(rule("run.pilot_replications"))
-        totals = {name: least if name in deciding else 1 for name in before.jobs}
+        totals = self._least(before)
         wait = precise(before, self.design, self.checks, self.effort.situation, self.executor) if exactly else None
-        forget(self.executor)  # of the round that would have come next, what this one does not ask for
         before.grow_ahead(totals, self.executor)
 
         def found() -> tuple[Trial, dict[Situation, str]]:
@@ -225,6 +223,11 @@ class Search:
             return trial, said
 
         return found
+
+    def _least(self, trial: Trial) -> dict[Situation, int]:
+        """The first round of what decides, one replication of what another covers: those only show their classes."""
+        deciding, least = {check.situation for check in self.checks}, int(rule("run.pilot_replications"))
+        return {name: least if name in deciding else 1 for name in trial.jobs}
 
     def selection(self, chosen: Verdict, plan: Plan) -> Selection:
         """How sure the choice is."""
