@@ -11,15 +11,6 @@ from dfr_sizing.model import Model
 _COLUMNS = ("throughput", "mean", "p95")
 
 
-def worst_errors(steps: Sequence[StepCheck]) -> dict[str, float]:
-    """The largest error of each kind over all steps, by CPU and raw, and how many steps miss a limit."""
-    worst: dict[str, float] = {"steps": len(steps), "steps_missed": sum(1 for step in steps if step.missed)}
-    for name in _COLUMNS:
-        worst[name] = round(max(abs(step.errors(step.by_cpu)[name]) for step in steps), 4)
-        worst[f"raw_{name}"] = round(max(abs(step.errors(step.raw)[name]) for step in steps), 4)
-    return worst
-
-
 _HEAD = [
     *("run", "users", "workers", "think s", "req/s", "mean ms", "p95 ms"),
     *("X", "mean", "p95"),
@@ -149,26 +140,3 @@ def check_lines(steps: Sequence[StepCheck]) -> list[str]:
         *("| " + " | ".join(_row(step)) + " |" for step in steps),
         "",
     ]
-
-
-def card_text(model: Model, steps: Sequence[StepCheck]) -> str:
-    """The card of a model that was fitted by a recipe, in Markdown."""
-    worst = worst_errors(steps)
-    lines = [
-        f"# Model card: {model.name}",
-        "",
-        "Written by `dfr-size model fit`. What the runs teach is in README.md beside this file.",
-        "",
-        *model_lines(model),
-        "",
-        *operation_lines(model),
-        "",
-        *check_lines(steps),
-        (
-            f"Worst by CPU: throughput {worst['throughput']:.1%}, mean {worst['mean']:.1%}, p95 {worst['p95']:.1%}; "
-            f"raw: throughput {worst['raw_throughput']:.1%}, mean {worst['raw_mean']:.1%}, p95 {worst['raw_p95']:.1%}."
-        ),
-    ]
-    missed = [f"{step.run.tag} ({', '.join(step.missed)})" for step in steps if step.missed]
-    lines += ["", f"Steps that miss a limit: {'; '.join(missed)}." if missed else "Every step meets the limits."]
-    return "\n".join(lines) + "\n"

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import io
 import shutil
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from dfr_sizing.calibration.calibrate import Calibration
 from dfr_sizing.calibration.calibration_card import calibration_card
-from dfr_sizing.calibration.card import card_text, worst_errors
-from dfr_sizing.calibration.check import check_steps
-from dfr_sizing.calibration.fit import fit
 from dfr_sizing.calibration.model_text import model_text
-from dfr_sizing.calibration.runs import Run, read_run
+from dfr_sizing.calibration.runs import Run
 from dfr_sizing.calibration.steps import classes_of, load, read_steps
 from dfr_sizing.errors import InputError
 from dfr_sizing.model import Model
@@ -26,22 +21,12 @@ RECORDED = (REQUESTS, SECONDS, POSTGRESQL, LOG, ABOUT)
 """The files of a recording; the one that makes it one comes last."""
 
 
-def is_recording(folder: Path) -> bool:
-    """Whether a folder holds a recording, not a run of the older format."""
-    return (folder / ABOUT).exists()
-
-
-def runs_in(
-    folder: Path, users: int | None = None, workers: int | None = None, think_s: float | None = None
-) -> list[Run]:
-    """All steps of a recording, or a run of the older format. What is given overrides it. Raises InputError."""
-    if not is_recording(folder):
-        return [read_run(folder, users, workers, think_s)]
+def runs_in(folder: Path, workers: int | None = None) -> list[Run]:
+    """All steps of a recording; ``workers`` in place of what it says. Raises InputError."""
     loaded = load(folder)
-    told = {"users": users, "workers": workers, "think_s": think_s}
-    changes: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
     steps = read_steps(loaded, classes_of([loaded.recording]))
-    return [replace(step.run, **changes) for step in steps if step.run.requests]
+    runs = [step.run for step in steps if step.run.requests]
+    return runs if workers is None else [replace(run, workers=workers) for run in runs]
 
 
 def steps_of(model: Model) -> list[Run]:
@@ -49,9 +34,9 @@ def steps_of(model: Model) -> list[Run]:
     if model.folder is None:
         raise InputError("the model", model.name, "one with a folder", "load it from its folder")
     recordings = sorted(path.parent for path in (model.folder / "runs").glob(f"*/{ABOUT}"))
-    if recordings:
-        return [run for folder in recordings for run in runs_in(folder)]
-    return _steps(model.folder, recipe_of(model.folder))
+    if not recordings:
+        raise InputError("the model", model.folder, "one with its recordings in runs/", "calibrate it again")
+    return [run for folder in recordings for run in runs_in(folder)]
 
 
 def write_calibration(found: Calibration, sources: Sequence[Path], folder: Path) -> tuple[Path, ...]:
@@ -87,35 +72,3 @@ def _whole(path: Path, content: bytes) -> None:
     beside = path.with_suffix(path.suffix + ".part")
     beside.write_bytes(content)
     beside.replace(path)
-
-
-# What follows serves models of the older format: fit.toml beside runs with summary.json.
-
-
-def recipe_of(folder: Path) -> dict[str, Any]:
-    """What fit.toml says. Raises InputError."""
-    path = folder / "fit.toml"
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            "the model", folder, "a folder with fit.toml and runs/", f"{error.strerror}: check it"
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError("fit.toml", path, "a TOML file", f"{error}: mend that place") from None
-
-
-def _steps(folder: Path, recipe: Mapping[str, Any]) -> list[Run]:
-    return [read_run(folder / "runs" / name) for name in recipe["fit"]["steps"]]
-
-
-def fit_and_store(folder: Path, seed: int, processes: int) -> tuple[Path, ...]:
-    """Fit, check and write the model of a folder by its recipe; returns the files written."""
-    recipe = recipe_of(folder)
-    model = fit(folder, recipe, seed, processes)
-    steps = check_steps(model, _steps(folder, recipe), seed, processes)
-    errors = worst_errors(steps)
-    remark = "Written by `dfr-size model fit`; edit fit.toml and fit again rather than this file."
-    _whole(folder / "model.toml", model_text(model, errors, remark).encode())
-    _whole(folder / "CARD.md", card_text(replace(model, check_error=errors), steps).encode())
-    return folder / "model.toml", folder / "CARD.md"
