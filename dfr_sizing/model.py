@@ -34,7 +34,8 @@ class Operation:
     coefficient of variation of the whole; ``tail_share`` of the operations cost ``tail_factor`` times as much in the
     database. ``statements`` wake a backend each; ``threads`` processes share the database work; ``pages`` distinct
     pages are touched; ``wal_bytes`` are written (0: no commit to wait for). ``growth`` is the share of the database's
-    cost, on a table of the model's ``table_rows``, that is in proportion to the table's rows. ``counts``: what one
+    cost, on a table of the model's ``table_rows``, that is in proportion to the table's rows; above 1 where a larger
+    table costs more than in proportion, as when it outgrows the CPU's cache. ``counts``: what one
     request held where it was a whole request of the DFR, as batch_farmers = 50.
     """
 
@@ -153,9 +154,10 @@ class RequestCost:
 class Model:
     """Operations measured on one host, how they contend, and where they were measured.
 
-    ``speed_ms`` is the CPU time of the probe's fixed loop on that host (0: not recorded). ``check_error`` holds the
-    errors against measurement, as fractions: of the load that was held out, or, in a model of the older format, the
-    worst over all steps; ``accepted`` in it says that they are above the limits and were accepted.
+    ``speed_ms`` is the CPU time of the probe's fixed loop on that host (0: not recorded), ``speed_share`` how far
+    demands follow it when the host drifts. ``check_error`` holds the errors against measurement, as fractions: of the
+    load that was held out, or, in a model of the older format, the worst over all steps; ``accepted`` in it says that
+    they are above the limits and were accepted.
     """
 
     name: str
@@ -171,6 +173,7 @@ class Model:
     check_error: Mapping[str, float] = field(hash=False)
     folder: Path | None = None
     speed_ms: float = 0.0
+    speed_share: float = 1.0
     cpu_speed_label: Label = Label.DERIVED
 
     def cost(
@@ -357,6 +360,7 @@ def _read(path: Path) -> Model:
             check_error=data.get("check", {}),
             folder=path.parent,
             speed_ms=_number(cpu, "speed_ms"),
+            speed_share=_number(cpu, "speed_share"),
             cpu_speed_label=Label(cpu["label"]),
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:

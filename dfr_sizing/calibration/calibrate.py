@@ -34,6 +34,11 @@ from dfr_sizing.simulation.system import FloatArray
 
 LEAST_STEPS = 3
 """Two to fit on, one to hold out."""
+SPEED_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+AS_GOOD = 1.05
+"""A share whose residuals are larger by so little is as good as the best."""
+LEAST_DRIFT = 1.03
+"""Where the speed score changes by less between the steps, they cannot tell what follows it."""
 LEAST_LOGGED_S = 5e-4
 """Half of the log's resolution: a class that logs 0 ms takes something."""
 
@@ -86,9 +91,10 @@ def calibrate(
     defects += class_defects(fitted, counts)
     speed_ms = reference_speed_ms(used)
     shapes = {one: shape_of(fitted, one, speed_ms) for one in classes}
-    demands = _demands(fitted, shapes, base, speed_ms, seed)
+    share = speed_share(fitted, shapes, base, speed_ms)
+    demands = _demands(fitted, shapes, base, speed_ms, share, seed)
     model = _model(name, recordings, fitted, demands, shapes, base, speed_ms, counts)
-    model = _on_cpu(model, recordings[0], base, cpu_speed)
+    model = replace(_on_cpu(model, recordings[0], base, cpu_speed), speed_share=share)
     model = fit_dispatch(model, [step.run for step in fitted], seed, processes)
     checks = tuple(check_steps(model, [step.run for step in used], seed, processes))
     found_out = Calibration(model, recordings, tuple(used), tuple(defects), demands, checks)
@@ -127,13 +133,28 @@ def _with_held_out(steps: Sequence[LoadStep], defects: Sequence[Defect]) -> list
     return [replace(step, run=replace(step.run, held_out=step.run.tag == chosen)) for step in steps]
 
 
+def speed_share(fitted: Sequence[LoadStep], shapes: Mapping[str, Shape], base: Model, speed_ms: float) -> float:
+    """How far demands follow the fixed loop: the share that leaves the steps the smallest residuals."""
+    speeds = [step.run.host("odoo").speed_ms for step in fitted]
+    if min(speeds) <= 0.0 or max(speeds) < LEAST_DRIFT * min(speeds):
+        return 1.0
+    errors = {share: _demands(fitted, shapes, base, speed_ms, share, 0, samples=0).step_error for share in SPEED_SHARES}
+    return max(share for share, error in errors.items() if error <= AS_GOOD * min(errors.values()))
+
+
 def _demands(
-    fitted: Sequence[LoadStep], shapes: Mapping[str, Shape], base: Model, speed_ms: float, seed: int
+    fitted: Sequence[LoadStep],
+    shapes: Mapping[str, Shape],
+    base: Model,
+    speed_ms: float,
+    share: float,
+    seed: int,
+    samples: int | None = None,
 ) -> Demands:
     classes = fitted[0].classes
     windows: list[Windows] = []
     for group in ("odoo", "postgresql"):
-        found = windows_of(fitted, group, speed_ms) or without_cpu(fitted, group)
+        found = windows_of(fitted, group, speed_ms, share) or without_cpu(fitted, group)
         if found is None:
             what = f"what {group} took"
             remedy = "record with a probe on its host, or keep Odoo's log and PostgreSQL's statistics"
@@ -149,7 +170,7 @@ def _demands(
     priors = (Prior(log[:, 0], cv, np.zeros(len(classes))), Prior(log[:, 1], cv, growth))
     shared = base.contention
     believed = Shared(shared.app_busy_factor, shared.database_busy_factor, shared.idle_slope)
-    return fit_demands(windows[0], windows[1], priors, believed, seed)
+    return fit_demands(windows[0], windows[1], priors, believed, seed, samples)
 
 
 def _model(

@@ -97,7 +97,8 @@ def model_lines(model: Model) -> list[str]:
         took = f"Odoo {shared.app_background:g}, PostgreSQL {shared.database_background:g} cores; left out of sizing"
         lines.append(f"| without any request | {took} |")
     if model.speed_ms:
-        lines.append(f"| fixed loop | {model.speed_ms:.4g} ms of CPU |")
+        follows = f"demands follow its changes to {model.speed_share:.0%}"
+        lines.append(f"| fixed loop | {model.speed_ms:.4g} ms of CPU; {follows} |")
     return lines
 
 

@@ -1,7 +1,8 @@
 """Holds a Model against a load test: simulate the run's users on the run's hosts, compare what was measured.
 
 Three comparisons. *Raw*: the model's own demands. *By speed*: the demands times the CPU time that a fixed loop took
-during the run over what it took at calibration: what the model says once the host's own drift is known. *By CPU*: the
+during the run over what it took at calibration, as far as demands follow it (``Model.speed_share``): what the model
+says once the host's own drift is known. *By CPU*: the
 demands times what this run measured per request over what the model says, for Odoo and for PostgreSQL apart; what
 remains is the error of the simulation itself.
 """
@@ -132,10 +133,10 @@ def mean_demand(run: Run, costs: dict[str, RequestCost]) -> tuple[float, float]:
 
 
 def speed_factors(model: Model, run: Run) -> tuple[float, float]:
-    """The loop's CPU time on the hosts of Odoo and PostgreSQL over the model's; 1 where one is not known."""
+    """What the loop's CPU time over the model's says of demands, for Odoo and PostgreSQL; 1 where it is not known."""
     own = (run.host("odoo").speed_ms, run.host("postgresql").speed_ms)
-    app, database = (speed / model.speed_ms if speed > 0.0 and model.speed_ms > 0.0 else 1.0 for speed in own)
-    return app, database
+    known = [speed / model.speed_ms if speed > 0.0 and model.speed_ms > 0.0 else 1.0 for speed in own]
+    return known[0] ** model.speed_share, known[1] ** model.speed_share
 
 
 def own_factors(model: Model, run: Run) -> tuple[float, float]:

@@ -57,13 +57,15 @@ class Demand:
 class Demands:
     """The fit and its intervals, by class in the order of the windows' columns.
 
-    ``conditions`` are the condition numbers of both groups' windows, ``step_sd`` the steps' common error as a fraction.
+    ``conditions`` are the condition numbers of both groups' windows, ``step_error`` the root mean square of
+    the steps' residuals, ``step_sd`` what of it is an error common to a step's windows; both as fractions.
     """
 
     fit: Fit
     by_class: tuple[Demand, ...]
     shared: tuple[Interval, Interval, Interval]
     conditions: tuple[float, float]
+    step_error: float
     step_sd: float
 
 
@@ -83,7 +85,7 @@ def fit_demands(
         app_group = reweighted(groups[0], fit.app, fit.shared.app_busy, fit.shared.slope)
         database_group = reweighted(groups[1], fit.database, fit.shared.database_busy, fit.shared.slope)
         groups = (app_group, database_group)
-    step_sd = _step_sd(groups, fit)
+    step_error, step_sd = _step_errors(groups, fit)
     count = int(rule("calibration.bootstraps")) if samples is None else samples
     drawn = [_resampled(groups, fit, believed, step_sd, seed, number) for number in range(count)]
     stretch = _stretch(groups)
@@ -102,12 +104,13 @@ def fit_demands(
         by_class=_by_class(fit, drawn, rests, stretch),
         shared=(shared[0], shared[1], shared[2]),
         conditions=(conditions[0], conditions[1]),
+        step_error=step_error,
         step_sd=step_sd,
     )
 
 
-def _step_sd(groups: tuple[Group, Group], fit: Fit) -> float:
-    """Standard deviation of the steps' common errors beyond what their windows' spread explains, as a fraction.
+def _step_errors(groups: tuple[Group, Group], fit: Fit) -> tuple[float, float]:
+    """The steps' residuals, and the standard deviation of their common errors beyond what their windows explain.
 
     The fit has bent to part of these errors, as many as it has numbers: they are counted by what was left free.
     """
@@ -122,11 +125,11 @@ def _step_sd(groups: tuple[Group, Group], fit: Fit) -> float:
                 common.append(float(ratio.mean()) ** 2)
                 explained.append(float(ratio.var(ddof=1)) / inside.sum())
     if not common:
-        return 0.0
+        return 0.0, 0.0
     numbers = sum(group.windows.counts.shape[1] * (2 if group.grows else 1) + 1 for group in groups) + len(fit.shared)
     free = max(LEAST_FREE, 1.0 - numbers / len(common))
     variance = sum(common) / len(common) / free - sum(explained) / len(explained)
-    return math.sqrt(max(0.0, variance))
+    return math.sqrt(sum(common) / len(common)), math.sqrt(max(0.0, variance))
 
 
 def _resampled(groups: tuple[Group, Group], fit: Fit, believed: Shared, step_sd: float, seed: int, number: int) -> Fit:
@@ -139,7 +142,7 @@ def _resampled(groups: tuple[Group, Group], fit: Fit, believed: Shared, step_sd:
     sampled = []
     for group in groups:
         log = group.prior.seconds * np.exp(error * rng.standard_normal(len(group.prior.seconds)))
-        growth = np.clip(group.prior.growth + error * rng.standard_normal(len(log)), 0.0, 1.0)
+        growth = np.maximum(0.0, group.prior.growth + error * rng.standard_normal(len(log)))
         prior = group.prior._replace(seconds=log, growth=growth if group.grows else group.prior.growth)
         windows = replace(group.windows, cpu_s=group.windows.cpu_s * drift[group.windows.step])
         sampled.append(replace(group, windows=windows, prior=prior, times=_times(group.windows, choice)))
@@ -184,16 +187,12 @@ def _by_class(fit: Fit, drawn: Sequence[Fit], rests: Sequence[FloatArray], stret
         Demand(
             app=between(0, "demand", place),
             database=between(1, "demand", place),
-            growth=_at_most_all(between(1, "growth", place)),
+            growth=between(1, "growth", place),
             app_rests=float(rests[0][place]),
             database_rests=float(rests[1][place]),
         )
         for place in range(len(fit.app.demand))
     )
-
-
-def _at_most_all(growth: Interval) -> Interval:
-    return Interval(*(min(1.0, bound) for bound in growth.bounds))
 
 
 def interval_of(value: float, drawn: Sequence[float], stretch: float = 1.0) -> Interval:

@@ -23,6 +23,7 @@ def model_text(model: Model, check_error: Mapping[str, float], remark: str) -> s
             "name": model.cpu_name,
             "speed": list(model.cpu_speed.bounds),
             "speed_ms": model.speed_ms,
+            "speed_share": model.speed_share,
             "label": str(model.cpu_speed_label),
             "source": model.cpu_speed_source,
         },

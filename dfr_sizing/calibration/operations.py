@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dfr_sizing.calibration.demands import Demand, Demands
-from dfr_sizing.calibration.shapes import Shape, per_class, threads_of
+from dfr_sizing.calibration.shapes import Shape, per_class, shape_of, threads_of
 from dfr_sizing.calibration.steps import LoadStep
+from dfr_sizing.calibration.windows import reference_speed_ms, smallest
 from dfr_sizing.drivers import rule
 from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Label
@@ -38,9 +39,8 @@ def operations_of(
         if counts[place] == 0.0:
             continue
         demand, known = demands.by_class[place], base.operations.get(name)
-        shape, threads = _parallel(
-            shapes[name], demand, known, settings, told=np.isfinite(queries[place]) and not without
-        )
+        told = np.isfinite(queries[place]) and not without
+        shape, threads = _parallel(fitted, name, shapes[name], demand, known, settings, told=told)
         calls = (
             float(statements[place])
             if np.isfinite(statements[place])
@@ -70,12 +70,24 @@ def operations_of(
 
 
 def _parallel(
-    shape: Shape, demand: Demand, known: Operation | None, settings: Mapping[str, str], *, told: bool
+    fitted: Sequence[LoadStep],
+    name: str,
+    shape: Shape,
+    demand: Demand,
+    known: Operation | None,
+    settings: Mapping[str, str],
+    *,
+    told: bool,
 ) -> tuple[Shape, int]:
-    """A class's shape and its scan's processes; both the base's where CPU or log are missing, which tell them."""
-    if told or known is None:
-        return shape, threads_of(shape, demand.database.mid, settings)
-    return shape._replace(tail_share=known.tail_share, tail_factor=known.tail_factor), known.threads
+    """A class's shape and its scan's processes on the largest table; the base's where CPU or log are missing."""
+    if not told and known is not None:
+        return shape._replace(tail_share=known.tail_share, tail_factor=known.tail_factor), known.threads
+    most = max(step.rows for step in fitted)
+    largest = [step for step in fitted if step.rows == most]
+    there = shape_of(largest, name, reference_speed_ms(largest))
+    grown = 1.0 + demand.growth.mid * (most / smallest(fitted) - 1.0)
+    threads = threads_of(there, grown * demand.database.mid, settings)
+    return shape._replace(tail_share=there.tail_share, tail_factor=there.tail_factor), threads
 
 
 def _believed_wal(base: Model, name: str) -> float:

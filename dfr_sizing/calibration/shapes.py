@@ -41,7 +41,10 @@ class Shape(NamedTuple):
 
 
 def shape_of(steps: Sequence[LoadStep], name: str, speed_ms: float) -> Shape:
-    """The shape of a class, from the calmest step that has enough of it: one user alone, or the least utilisation."""
+    """The shape of a class, from the calmest step that has enough of it: one user alone, or the least utilisation.
+
+    The smallest table comes first: demands are of that one, and a scan of a larger one takes longer.
+    """
     enough = rule("calibration.least_requests")
     logged = [step for step in steps if len(step.log.get(name, ())) >= enough]
     if logged:
@@ -55,9 +58,9 @@ def shape_of(steps: Sequence[LoadStep], name: str, speed_ms: float) -> Shape:
     return Shape(np.nan, np.nan, np.nan, cv, 0.0, 1.0)
 
 
-def _business(step: LoadStep) -> tuple[bool, float, int]:
+def _business(step: LoadStep) -> tuple[int, bool, float, int]:
     used = step.run.host("odoo").utilisation
-    return not step.run.lone, used if np.isfinite(used) else 1.0, step.run.users
+    return step.rows, not step.run.lone, used if np.isfinite(used) else 1.0, step.run.users
 
 
 def _of_lines(lines: Sequence[LogLine], speed: float) -> Shape:
@@ -91,7 +94,10 @@ def _variation(seconds: FloatArray) -> float:
 
 
 def threads_of(shape: Shape, database_cpu_s: float, settings: Mapping[str, str]) -> int:
-    """Processes of a scan: several where its SQL takes more CPU than wall time with nothing in its way."""
+    """Processes of a scan: several where its SQL takes more CPU than wall time with nothing in its way.
+
+    Both are of one table; PostgreSQL takes several for a large one only.
+    """
     several = database_cpu_s > rule("calibration.threads_ratio") * shape.sql_s  # false where nobody logged
     if not several or database_cpu_s < rule("calibration.threads_least_ms") / 1e3:
         return 1

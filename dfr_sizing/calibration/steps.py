@@ -244,7 +244,7 @@ def _run_host(host: Host, rows: pd.DataFrame) -> RunHost:
         groups=host.groups,
         cores=host.cores,
         threads_per_core=host.threads_per_core,
-        strangers=float(np.nan_to_num(rows["other"].mean())),
+        strangers=max(0.0, float(np.nan_to_num(rows["other"].mean()))),
         utilisation=float(1.0 - rows["idle"].mean() / threads) if len(rows) else math.nan,
         speed_ms=float(host.speed_ms if np.isnan(speed) else speed),
     )

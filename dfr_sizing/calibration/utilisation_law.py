@@ -79,6 +79,16 @@ class Group:
         """Whether there are tables of several sizes, so that growth can be told."""
         return bool(np.ptp(self.windows.size) > 0.0)
 
+    @property
+    def reach(self) -> float:
+        """How far the largest table is beyond the smallest, in tables of the smallest size."""
+        return float(self.windows.size.max()) - 1.0
+
+    @property
+    def larger(self) -> FloatArray:
+        """Where a window's table lies between the smallest (0) and the largest (1)."""
+        return (self.windows.size - 1.0) / self.reach
+
     def factor(self, busy: float, slope: float) -> FloatArray:
         """What contention multiplies the CPU of each window by."""
         factor: FloatArray = np.where(self.windows.lone, 1.0, busy + slope * self.windows.idle)
@@ -151,18 +161,18 @@ def _believed_rows(groups: tuple[Group, Group], believed: Shared) -> tuple[Float
 def equations(
     group: Group, part: GroupFit, busy: float, slope: float
 ) -> tuple[FloatArray, FloatArray, tuple[FloatArray, FloatArray]]:
-    """Weighted rows of a group: constant parts, growing parts, background, the log's scale; and their right side.
+    """Weighted rows of a group for its demands, what the largest table adds, background, and the log's scale.
 
-    Beside them the columns of the busy factor and of the idle slope, at the demands found so far.
+    Then their right side, and the columns of the busy factor and of the idle slope at the demands found so far.
     """
-    windows, prior, classes = group.windows, group.prior, group.windows.counts.shape[1]
+    windows, prior = group.windows, group.prior
     factor = group.factor(busy, slope)
     load = group.load(part.demand, part.growth)
     shifted = np.where(windows.lone, 0.0, load)
     weight = np.sqrt(group.times) / group.sigma
     columns = [windows.counts * factor[:, None]]
     if group.grows:
-        columns.append(columns[0] * windows.size[:, None])
+        columns.append(columns[0] * group.larger[:, None])
     data = np.hstack([*columns, windows.seconds[:, None], np.zeros((len(windows), 1))]) * weight[:, None]
     right = (windows.cpu_s + shifted * factor) * weight
     known = np.flatnonzero(prior.seconds > 0.0)
@@ -170,8 +180,6 @@ def equations(
     firm = 1.0 / (rule("calibration.log_error") * max(part.scale, 1e-12) * prior.seconds[known])
     for row, place in enumerate(known):
         drawn[row, place] = firm[row]
-        if group.grows:
-            drawn[row, classes + place] = firm[row]
         drawn[row, -1] = -firm[row] * prior.seconds[place]
     more, more_right = _growth_rows(group, part)
     matrix = np.vstack([data, drawn, more])
@@ -187,18 +195,19 @@ def _growth_rows(group: Group, part: GroupFit) -> tuple[FloatArray, FloatArray]:
     if not group.grows:
         return np.zeros((0, width)), np.zeros(0)
     rows = np.zeros((classes, width))
-    weight = 1.0 / np.maximum(part.demand, part.demand.max() * 1e-3)
+    weight = 1.0 / np.maximum(part.demand * group.reach, part.demand.max() * 1e-3)
     for place in range(classes):
-        rows[place, place] = -group.prior.growth[place] * weight[place]
-        rows[place, classes + place] = (1.0 - group.prior.growth[place]) * weight[place]
+        rows[place, place] = -group.prior.growth[place] * group.reach * weight[place]
+        rows[place, classes + place] = weight[place]
     return rows, np.zeros(classes)
 
 
 def _unpacked(group: Group, found: FloatArray) -> GroupFit:
     classes = group.windows.counts.shape[1]
-    constant, growing = found[:classes], found[classes : 2 * classes] if group.grows else np.zeros(classes)
-    demand = constant + growing
-    growth = np.where(demand > 0.0, growing / np.maximum(demand, 1e-300), 0.0) if group.grows else group.prior.growth
+    demand, growth = found[:classes], group.prior.growth
+    if group.grows:
+        floor = max(float(demand.max()) * 1e-6, 1e-12)
+        growth = found[classes : 2 * classes] / (group.reach * np.maximum(demand, floor))
     return GroupFit(demand, growth, float(found[-2]), float(found[-1]))
 
 
@@ -216,8 +225,6 @@ def log_share(group: Group, matrix: FloatArray, scale: float) -> FloatArray:
     for place in np.flatnonzero(group.prior.seconds > 0.0):
         of = np.zeros(matrix.shape[1])
         of[place] = 1.0
-        if group.grows:
-            of[classes + place] = 1.0
         firm = 1.0 / (rule("calibration.log_error") * max(scale, 1e-12) * group.prior.seconds[place])
         rests[place] = np.clip(firm * firm * (of @ covariance @ of), 0.0, 1.0)
     return rests

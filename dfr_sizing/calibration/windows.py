@@ -45,16 +45,19 @@ def reference_speed_ms(steps: Sequence[LoadStep]) -> float:
     return float(np.median(known)) if known else 0.0
 
 
-def to_reference(step: LoadStep, group: str, speed_ms: float) -> float:
-    """What CPU time of a step is multiplied by to be that of the reference speed: a slower host takes longer."""
+def to_reference(step: LoadStep, group: str, speed_ms: float, share: float = 1.0) -> float:
+    """What CPU time of a step is multiplied by to be that of the reference speed: a slower host takes longer.
+
+    ``share`` (0 to 1) is how far requests follow the fixed loop: what bounds them may be memory, not the core.
+    """
     own = step.run.host(group).speed_ms
-    return speed_ms / own if own > 0.0 and speed_ms > 0.0 else 1.0
+    return float((speed_ms / own) ** share) if own > 0.0 and speed_ms > 0.0 else 1.0
 
 
-def windows_of(steps: Sequence[LoadStep], group: str, speed_ms: float) -> Windows | None:
-    """The windows of all steps; None where the group's CPU is not known in any of them."""
+def windows_of(steps: Sequence[LoadStep], group: str, speed_ms: float, share: float = 1.0) -> Windows | None:
+    """The windows of all steps; None where the group's CPU is not known in any of them. ``share`` as to_reference."""
     rows = [
-        _windowed(step, step.slices[group], number, to_reference(step, group, speed_ms), smallest(steps))
+        _windowed(step, step.slices[group], number, to_reference(step, group, speed_ms, share), smallest(steps))
         for number, step in enumerate(steps)
         if group in step.slices
     ]
