@@ -43,9 +43,10 @@ def completed(measured: Mapping[str, Operation], base: Model) -> dict[str, Opera
 def derived(operation: Operation, measured: Mapping[str, Operation], base: Model) -> Operation:
     """The base's operation times what this load test measured over what the base did."""
     ratio = ratio_for(operation.name, measured, base)
+    # Derived before, it is still the first one's: the ratio is then of what was derived, and tells nothing more.
+    origin = operation.source.rsplit("; there ", 1)[-1] if operation.label is Label.DERIVED else operation.source
     source = (
-        f"{base.name}, x {ratio.app.mid:.3g} (Python) and x {ratio.database.mid:.3g} (SQL): {ratio.how}; "
-        f"there {operation.label}: {operation.source}"
+        f"{base.name}, x {ratio.app.mid:.3g} (Python) and x {ratio.database.mid:.3g} (SQL): {ratio.how}; there {origin}"
     )
     return replace(
         operation,

@@ -30,9 +30,9 @@ class RunHost:
 class Run:
     """One step of a load test. Seconds; ``*_cpu_s`` are per request (NaN: not known); figures of quiet seconds only.
 
-    ``mix``, ``mean_by_class_s`` and ``sd_by_class_s`` are by class, named as the model's operations. ``statements`` are PostgreSQL's, per request; ``queue`` the mean number of
-    connections that wait to be accepted (NaN: not known); ``rows`` of the farmers' table (0: as the model's);
-    ``held_out``: not to be fitted on.
+    ``mix``, ``mean_by_class_s`` and ``sd_by_class_s`` are by class, named as the model's operations. ``statements`` are
+    PostgreSQL's, per request; ``queue`` the mean number of connections that wait to be accepted (NaN: not known);
+    ``rows`` of the farmers' table (0: as the model's); ``held_out``: not to be fitted on.
     """
 
     tag: str

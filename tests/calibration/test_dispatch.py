@@ -40,7 +40,9 @@ def test_dispatch_is_recovered_from_simulated_runs(
     monkeypatch.setattr(dispatch, "DISPATCH_GRID", ((0.2, 0.0), (0.2, 0.4), (0.4, 0.0), (0.4, 0.2), (0.6, 0.2)))
     monkeypatch.setattr(dispatch, "FIT_REQUESTS", REQUESTS)
     true_model = with_dispatch(model, *truth)
-    true_model = replace(true_model, contention=replace(true_model.contention, app_background=0.0, database_background=0.0))
+    true_model = replace(
+        true_model, contention=replace(true_model.contention, app_background=0.0, database_background=0.0)
+    )
     steps = [as_simulated(true_model, runs[name], SEED + 1) for name in ("lists", "reads", "writes", "office-full")]
     found = fit_dispatch(with_dispatch(true_model, 0.0, 0.0), steps, SEED)
     assert (1e3 * found.contention.dispatch_s, 1e3 * found.contention.misplaced_s) == pytest.approx(truth)
