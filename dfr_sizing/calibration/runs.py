@@ -15,7 +15,7 @@ class RunHost:
     """A host of a run in the run's quiet seconds. ``groups``: which of odoo, postgresql and generator run on it.
 
     ``strangers`` are cores that other processes took, ``utilisation`` the busy share of all its hardware threads;
-    ``speed_ms`` the median CPU time of the probe's fixed loop (0: not known).
+    ``speed_ms`` the mean CPU time of the probe's fixed loop (0: not known).
     """
 
     groups: tuple[str, ...]

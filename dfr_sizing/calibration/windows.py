@@ -40,7 +40,7 @@ def smallest(steps: Sequence[LoadStep]) -> int:
 
 
 def reference_speed_ms(steps: Sequence[LoadStep]) -> float:
-    """The median speed score of Odoo's host over the steps; 0 where nobody took it."""
+    """The median over the steps of the speed score of Odoo's host; 0 where nobody took it."""
     known = [step.run.host("odoo").speed_ms for step in steps if step.run.host("odoo").speed_ms > 0.0]
     return float(np.median(known)) if known else 0.0
 
