@@ -35,8 +35,9 @@ from dfr_sizing.simulation.system import FloatArray
 LEAST_STEPS = 3
 """Two to fit on, one to hold out."""
 SPEED_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-AS_GOOD = 1.05
-"""A share whose residuals are larger by so little is as good as the best."""
+AS_GOOD = 1.25
+"""Requests are taken to follow the loop all the way unless another share leaves residuals smaller than by this: with
+some ten steps an F test cannot tell less."""
 LEAST_DRIFT = 1.03
 """Where the speed score changes by less between the steps, they cannot tell what follows it."""
 LEAST_LOGGED_S = 5e-4

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 
 from dfr_sizing.calibration.access_log import LogLine, by_path, parse_log, read_log
 from dfr_sizing.errors import InputError
-from dfr_sizing.model import BUNDLED, models_folder
+from dfr_sizing.recording.store import LOG
 from dfr_sizing.recording.types import RequestKind
-
-RUNS = models_folder() / BUNDLED / "runs"
 
 requests = st.builds(
     LogLine,
@@ -105,17 +103,16 @@ def test_colours_are_left_out() -> None:
     assert len(parse_log([coloured + "\n"]).lines) == 1
 
 
-def test_the_logs_of_the_reference_runs_are_read_whole() -> None:
-    logs = sorted(RUNS.glob("*/odoo.log.gz"))
-    assert len(logs) == 2
-    found = read_log(logs)
+def test_the_log_of_a_recording_is_read_whole(recorded: Path) -> None:
+    found = read_log([recorded / LOG])
+    text = gzip.decompress((recorded / LOG).read_bytes()).decode()
     assert found.unreadable == found.without_figures == 0
-    assert len(found.lines) == sum(len(gzip.decompress(log.read_bytes()).splitlines()) for log in logs)
+    assert len(found.lines) == text.count("werkzeug: ") > 1000
 
 
-def test_a_gzipped_log_that_was_cut_gives_what_it_holds(tmp_path: Path) -> None:
-    path = tmp_path / "odoo.log.gz"
-    path.write_bytes(next(RUNS.glob("*/odoo.log.gz")).read_bytes()[:-2000])
+def test_a_gzipped_log_that_was_cut_gives_what_it_holds(recorded: Path, tmp_path: Path) -> None:
+    path = tmp_path / LOG
+    path.write_bytes((recorded / LOG).read_bytes()[:-2000])
     assert len(read_log([path]).lines) > 1000
 
 
