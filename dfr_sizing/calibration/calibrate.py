@@ -162,7 +162,9 @@ def _demands(
             raise InputError(what, "not in the recording", "there in some form", remedy)
         windows.append(found)
     known = [base.operations.get(name) for name in classes]
-    log = np.array([[shapes[name].python_s, shapes[name].sql_s] for name in classes])
+    # Odoo's log begins when the request has been read: what comes before is the same for all.
+    unlogged = rule("calibration.unlogged_ms") / 1e3
+    log = np.array([[shapes[name].python_s + unlogged, shapes[name].sql_s] for name in classes])
     if not np.isfinite(log).any():  # the base's demands tell classes apart as well as nothing does
         log = np.array([[op.app_cpu_s, op.database_cpu_s] if op else [np.nan, np.nan] for op in known])
     log = np.maximum(log, LEAST_LOGGED_S)

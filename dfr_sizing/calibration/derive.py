@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -20,6 +20,9 @@ ANCHORS = {
     "indexed_search": "search",
 }
 """Operations that were measured, or are stated, as a share of another one: they follow that one."""
+
+FLOOR = "overhead"
+"""The operation that is in every request (model.Model.cost)."""
 
 NORMAL_95 = 1.96
 """Standard deviations from the middle of a normal distribution to either end of its middle 95 %."""
@@ -48,14 +51,36 @@ def derived(operation: Operation, measured: Mapping[str, Operation], base: Model
     source = (
         f"{base.name}, x {ratio.app.mid:.3g} (Python) and x {ratio.database.mid:.3g} (SQL): {ratio.how}; there {origin}"
     )
+    app, database = _beyond_the_floor(operation, measured, base)
     return replace(
         operation,
         measured_as=f"({operation.name})",
-        app_cpu=_times(operation.app_cpu, ratio.app),
-        database_cpu=_times(operation.database_cpu, ratio.database),
+        app_cpu=_times(operation.app_cpu, ratio.app).scaled(app),
+        database_cpu=_times(operation.database_cpu, ratio.database).scaled(database),
         label=Label.DERIVED,
         source=source,
     )
+
+
+def _beyond_the_floor(operation: Operation, measured: Mapping[str, Operation], base: Model) -> tuple[float, float]:
+    """What a derived demand is multiplied by besides, so that only its own part follows the operation it is a share of.
+
+    The rest is what any request takes, as that was measured here: a share of a create that is nearly all overhead
+    would else grow where the overhead is found to be smaller.
+    """
+    anchor = ANCHORS.get(operation.name, "")
+    if not {anchor, FLOOR} <= measured.keys() & base.operations.keys():
+        return 1.0, 1.0
+    here, there = (measured[anchor], measured[FLOOR]), (base.operations[anchor], base.operations[FLOOR])
+
+    def times(cpu: Callable[[Operation], float]) -> float:
+        own_here, own_there = cpu(here[0]) - cpu(here[1]), cpu(there[0]) - cpu(there[1])
+        if own_here <= 0.0 or own_there <= 0.0:
+            return 1.0
+        wanted = cpu(here[1]) + (cpu(operation) - cpu(there[1])) * own_here / own_there
+        return max(0.0, wanted) / max(1e-12, cpu(operation) * cpu(here[0]) / cpu(there[0]))
+
+    return times(lambda of: of.app_cpu_s), times(lambda of: of.database_cpu_s)
 
 
 def ratio_for(name: str, measured: Mapping[str, Operation], base: Model) -> Ratio:
