@@ -218,8 +218,9 @@ class Search:
 
         def found() -> tuple[Trial, dict[Situation, str]]:
             trial, said = wait() if wait is not None else (before, {})
-            trial = trial.grown(totals, self.executor)
-            self._keep(before, trial)
+            kept = self._trial(topology, down)  # another plan that is simulated as this one may have added days
+            trial = replace(trial, digests={**kept.digests, **trial.digests}).grown(totals, self.executor)
+            self._keep(kept, trial)
             return trial, said
 
         return found
