@@ -11,10 +11,10 @@ import made
 import plan_fixtures
 import pytest
 import stand_in_process
+from first_model import first_model
 from real_postgres import real_postgres  # noqa: F401 - a fixture for all
 
 from dfr_sizing.calibration.calibrate import Calibration, calibrate
-from dfr_sizing.model import load_model
 from dfr_sizing.recommend.types import Infeasible, Recommendation, Rejection
 from dfr_sizing.recovery import RecoveryInput
 
@@ -51,7 +51,7 @@ def calibrated(recorded: Path) -> Calibration:
     """What is found in it."""
     with pytest.MonkeyPatch.context() as patch:
         made.quick(patch)
-        return calibrate([recorded], "found", load_model(), None, 1, 1)
+        return calibrate([recorded], "found", first_model(), None, 1, 1)
 
 
 @pytest.fixture

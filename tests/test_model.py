@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from first_model import FOLDER, first_model
 
 from dfr_sizing.demand import Situation, demand
 from dfr_sizing.errors import InputError
@@ -30,7 +31,7 @@ COUNTS = {
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return load_model()
+    return first_model()
 
 
 def cost(model: Model, name: str, rows: float = 0.0, switches: dict[str, bool] = INDEXED) -> RequestCost:
@@ -72,6 +73,7 @@ def additive(found: RequestCost) -> dict[str, float]:
 
 def test_bundled_model_loads_by_name_by_folder_and_by_file(model: Model) -> None:
     folder = models_folder() / BUNDLED
+    model = load_model()
     assert model == load_model(BUNDLED) == load_model(folder) == load_model(folder / "model.toml")
     assert model.folder == folder
     assert model.name == BUNDLED
@@ -81,18 +83,25 @@ def test_bundled_model_loads_by_name_by_folder_and_by_file(model: Model) -> None
     assert 0.0 < model.contention.dispatch_s < 0.002
 
 
-def test_model_is_near_what_first_runs_of_one_user_and_one_class_measured(model: Model) -> None:
-    """Another day, another load generator, and one class at a time: Odoo and PostgreSQL CPU in ms; scans apart, for
-    they were of a table of another size."""
-    first = {"list": 16.6, "read": 5.4, "create": 15.8, "write": 14.7, "overhead": 4.4, "login": 280.0}
-    for name, both in first.items():
+def test_model_is_a_request_of_odoo_as_the_reference_run_measured_it(model: Model) -> None:
+    # shared/measurements/README.md, table of classes: Odoo and PostgreSQL CPU in ms
+    measured = {
+        "list": (5.3, 11.3),
+        "read": (4.4, 1.0),
+        "search": (9.5, 138.6),
+        "create": (12.1, 3.7),
+        "write": (11.2, 3.5),
+        "scan": (7.1, 64.5),
+        "overhead": (3.3, 1.1),
+    }
+    for name, expected in measured.items():
         operation = model.operations[name]
-        assert 0.5 * both < 1e3 * (operation.app_cpu_s + operation.database_cpu_s) < 1.5 * both, name
+        assert (1e3 * operation.app_cpu_s, 1e3 * operation.database_cpu_s) == pytest.approx(expected, abs=0.051), name
 
 
 @pytest.mark.parametrize(
     ("name", "operation"),
-    [("list_view", "list"), ("record_write", "write"), ("search_by_name", "search"), ("dashboard", "search")],
+    [("list_view", "list"), ("record_write", "write"), ("search_by_name", "search"), ("dashboard", "scan")],
 )
 def test_a_class_of_one_operation_costs_exactly_what_was_measured(model: Model, name: str, operation: str) -> None:
     found, measured = cost(model, name, model.table_rows, BARE), model.operations[operation]
@@ -101,16 +110,15 @@ def test_a_class_of_one_operation_costs_exactly_what_was_measured(model: Model, 
     assert (found.tail_share, found.tail_factor) == (measured.tail_share, measured.tail_factor)
 
 
-def test_a_read_that_is_measured_below_the_overhead_costs_the_overhead_there(model: Model) -> None:
-    # where a read takes less of PostgreSQL than a health check: noise, and no cost may be negative
-    read = replace(model.operations["read"], database_cpu=model.operations["overhead"].database_cpu.scaled(0.9))
-    model = replace(model, operations={**model.operations, "read": read})
+def test_a_read_which_was_measured_below_the_overhead_costs_the_overhead_there(model: Model) -> None:
+    # its 1.03 ms in PostgreSQL are less than a health check's 1.07: noise, and no cost may be negative
     found, read, overhead = cost(model, "record_read"), model.operations["read"], model.operations["overhead"]
     assert found.app_cpu_s == pytest.approx(read.app_cpu_s)
     assert found.database_cpu_s == pytest.approx(max(read.database_cpu_s, overhead.database_cpu_s))
+    assert found.database_cpu_s == pytest.approx(read.database_cpu_s, rel=0.05)
 
 
-@pytest.mark.parametrize(("switches", "search"), [(INDEXED, {"read": 2.0}), (BARE, {"read": 1.0, "search": 1.0})])
+@pytest.mark.parametrize(("switches", "search"), [(INDEXED, {"read": 2.0}), (BARE, {"read": 1.0, "scan": 1.0})])
 def test_record_create_is_a_create_and_its_deduplication(
     model: Model, switches: dict[str, bool], search: dict[str, float]
 ) -> None:
@@ -124,7 +132,7 @@ def test_form_submission_is_a_create_and_a_plain_one_for_each_field(model: Model
 
 
 @pytest.mark.parametrize(("name", "farmers", "photos"), [("mobile_sync", 5, 3), ("mobile_sync_full", 50, 0)])
-@pytest.mark.parametrize(("switches", "search"), [(INDEXED, {"read": 2.0}), (BARE, {"read": 1.0, "search": 1.0})])
+@pytest.mark.parametrize(("switches", "search"), [(INDEXED, {"read": 2.0}), (BARE, {"read": 1.0, "scan": 1.0})])
 def test_a_sync_is_record_create_plots_photos_and_forms_for_each_farmer(
     model: Model, name: str, farmers: int, photos: int, switches: dict[str, bool], search: dict[str, float]
 ) -> None:
@@ -177,13 +185,12 @@ def test_a_scan_without_an_index_uses_its_parallel_workers_and_nothing_else_does
     assert cost(model, "search_by_name", 2e6, INDEXED).threads == 1
 
 
-@pytest.mark.parametrize(("weight", "threads"), [(0.0, 3), (0.8, 3), (1.5, 1)])
+@pytest.mark.parametrize(("lists", "threads"), [(0, 3), (10, 3), (20, 1)])
 def test_a_request_is_parallel_where_a_scan_is_half_of_its_database_work(
-    model: Model, weight: float, threads: int
+    model: Model, lists: int, threads: int
 ) -> None:
-    overhead, search, listed = (model.operations[name].database_cpu_s for name in ("overhead", "search", "list"))
-    lists = weight * (search - overhead) / (listed - overhead)
-    parts = (Part("search", 1.0, (), ""), Part("list", lists, (), ""))
+    # a scan takes 138 ms above the overhead of 1.1, a list view 10.3: 13 list views weigh as much as the scan
+    parts = (Part("search", 1.0, (), ""), Part("list", float(lists), (), ""))
     mixed = replace(request_classes()["list_view"], parts=parts)
     found = model.cost(mixed, {}, 0.0, INDEXED)
     assert found.threads == threads
@@ -202,7 +209,7 @@ def test_an_index_never_makes_a_request_dearer(model: Model, switch: str) -> Non
 
 @pytest.mark.parametrize("name", ["search_by_name", "dashboard"])
 def test_a_scan_of_a_larger_table_varies_as_much_as_that_of_a_small_one(model: Model, name: str) -> None:
-    scan = model.operations["search"]
+    scan = model.operations["search" if name == "search_by_name" else "scan"]
     overhead = model.operations["overhead"]
     own_sd = math.sqrt(scan.variance - overhead.variance)
     own_mean = scan.app_cpu_s + scan.database_cpu_s - overhead.app_cpu_s - overhead.database_cpu_s
@@ -271,8 +278,8 @@ def test_an_operation_that_requests_are_made_of_is_never_taken_for_a_whole_reque
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_a_share_of_the_sql_grows_with_the_table(model: Model, share: float) -> None:
-    scan = replace(model.operations["search"], growth=Interval(0.0, share, 1.0))
-    changed = replace(model, operations={**model.operations, "search": scan})
+    scan = replace(model.operations["scan"], growth=Interval(0.0, share, 1.0))
+    changed = replace(model, operations={**model.operations, "scan": scan})
     own = above(scan, model.operations["overhead"])[1]
     more = cost(changed, "dashboard", 10 * model.table_rows).database_cpu_s - cost(changed, "dashboard").database_cpu_s
     assert more == pytest.approx(9.0 * share * own)
@@ -319,7 +326,7 @@ LINES = [
 
 def broken_model(path: Path, line: str, broken: str) -> Path:
     """The bundled model with the first such line replaced."""
-    text = (models_folder() / BUNDLED / "model.toml").read_text(encoding="utf-8")
+    text = (FOLDER / "model.toml").read_text(encoding="utf-8")
     assert line in text
     path.write_text(text.replace(line, broken.format(key=line.split(" ", maxsplit=1)[0]), 1), encoding="utf-8")
     return path

@@ -18,6 +18,7 @@ ANCHORS = {
     "plain_create": "create",
     "rows_by_index": "create",
     "indexed_search": "search",
+    "scan": "search",
 }
 """Operations that were measured, or are stated, as a share of another one: they follow that one."""
 

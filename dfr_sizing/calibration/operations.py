@@ -61,12 +61,18 @@ def operations_of(
             wal_bytes=round(float(wal[place]), 1) if np.isfinite(wal[place]) else (known.wal_bytes if known else 0.0),
             tail_share=round(shape.tail_share, 4) if threads > 1 else 0.0,
             tail_factor=round(shape.tail_factor, 2) if threads > 1 else 1.0,
-            growth=demand.growth if several_sizes else (known.growth if known else Interval.exactly(0.0)),
+            growth=_told(demand.growth) if several_sizes else (known.growth if known else Interval.exactly(0.0)),
             label=Label.MEASURED,
             source=_source(recordings, int(counts[place]), demand, known, several_sizes=several_sizes),
             counts=dict(kind.counts),
         )
     return found
+
+
+def _told(growth: Interval) -> Interval:
+    """Growth where it is told from none, else none: a registry's table is hundreds of times the measured one, and what
+    may be chance would be multiplied by that."""
+    return growth if growth.low > 0.0 else Interval(0.0, 0.0, growth.high)
 
 
 def _parallel(

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from first_model import first_model
 
 from dfr_sizing.calibration import check, dispatch
 from dfr_sizing.calibration.check import Prediction, costs_of_mix, predict, system_of
 from dfr_sizing.calibration.runs import Run, RunHost
-from dfr_sizing.model import Contention, Model, load_model
+from dfr_sizing.model import Contention, Model
 from dfr_sizing.recording.store import (
     write_log,
     write_recording,
@@ -101,7 +102,7 @@ def quick(patch: pytest.MonkeyPatch) -> None:
 
 def known_model() -> Model:
     """The truth: the reference model's operations with another contention, on a host with a speed score."""
-    return replace(load_model(), name="truth", contention=TRUTH, speed_ms=SPEED_MS)
+    return replace(first_model(), name="truth", contention=TRUTH, speed_ms=SPEED_MS)
 
 
 def run_of(level: Level, model: Model, workers: int, rows: int) -> Run:

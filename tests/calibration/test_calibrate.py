@@ -8,6 +8,7 @@ from pathlib import Path
 
 import made
 import pytest
+from first_model import first_model
 from made import quick
 
 from dfr_sizing.calibration.calibrate import Calibration, _on_cpu, calibrate
@@ -88,7 +89,7 @@ def test_what_is_written_is_read_back_and_calibrates_to_the_same_model(
     text = (written / "model.toml").read_text(encoding="utf-8")
     assert model_text(model, model.check_error, text.splitlines()[0].removeprefix("# ")) == text
     assert {run.tag for run in steps_of(model)} == {f"night/{level.name}" for level in made.LEVELS}
-    again = calibrate([written / "runs" / "night"], "found", load_model(), None, 1, 1)
+    again = calibrate([written / "runs" / "night"], "found", first_model(), None, 1, 1)
     assert model_text(again.model, again.model.check_error, "") == model_text(
         calibrated.model, calibrated.model.check_error, ""
     )
@@ -117,11 +118,17 @@ def test_a_demand_of_the_model_reaches_the_ledger_with_its_interval(written: Pat
 
 
 def test_operations_that_were_not_measured_come_from_the_base(calibrated: Calibration) -> None:
-    base, found = load_model(), calibrated.model.operations
+    base, found = first_model(), calibrated.model.operations
     assert found.keys() == base.operations.keys()
-    ratio = found["create"].app_cpu_s / base.operations["create"].app_cpu_s
-    derived = found["plain_create"]
-    assert derived.app_cpu_s == pytest.approx(ratio * base.operations["plain_create"].app_cpu_s)
+    own, floor = (
+        base.operations["create"].app_cpu_s - base.operations["overhead"].app_cpu_s,
+        found["overhead"].app_cpu_s,
+    )
+    derived, share = (
+        found["plain_create"],
+        base.operations["plain_create"].app_cpu_s - base.operations["overhead"].app_cpu_s,
+    )
+    assert derived.app_cpu_s == pytest.approx(floor + share * (found["create"].app_cpu_s - floor) / own)
     assert (derived.label, found["login"].label) == (Label.DERIVED, Label.DERIVED)
     assert "as for create" in derived.source
     assert "geometric mean over" in found["login"].source
@@ -180,8 +187,8 @@ def test_a_speed_that_is_none_is_refused(recorded: Path, tmp_path: Path, text: s
 def test_speed_of_the_cpu_follows_the_fixed_loop_where_the_base_has_it(calibrated: Calibration) -> None:
     found, recording = calibrated.model, calibrated.recordings[0]
     assert found.cpu_speed_label is Label.ASSUMED
-    assert found.cpu_speed.low < load_model().cpu_speed.low
-    base = replace(load_model(), speed_ms=2.0 * made.SPEED_MS)
+    assert found.cpu_speed.low < first_model().cpu_speed.low
+    base = replace(first_model(), speed_ms=2.0 * made.SPEED_MS)
     faster = _on_cpu(found, recording, base, None)
     assert faster.cpu_speed == base.cpu_speed.scaled(base.speed_ms / found.speed_ms)
     assert (faster.cpu_speed_label, faster.cpu_name) == (Label.DERIVED, recording.hosts[0].cpu)
@@ -194,8 +201,8 @@ def test_growth_is_measured_with_tables_of_two_sizes(
     levels = [replace(level, name=f"{level.name}-large", held_out=False) for level in made.LEVELS[:4]]
     large = made.make(tmp_path / "large", TRUTH, seed=5, levels=levels, rows=600_000)
     flat = replace(
-        load_model(),
-        operations={n: replace(op, growth=Interval.exactly(0.5)) for n, op in load_model().operations.items()},
+        first_model(),
+        operations={n: replace(op, growth=Interval.exactly(0.5)) for n, op in first_model().operations.items()},
     )
     model = calibrate([large, recorded], "found", flat, None, 1, 1).model
     assert model.table_rows == 200_000

@@ -109,9 +109,11 @@ def test_strangers_and_idle_servers_leave_less_of_a_host(model: Model, thinking:
 
 
 def test_demands_are_scaled_by_the_speed_score_of_the_run_over_that_of_the_model(model: Model, thinking: Run) -> None:
+    model = replace(model, speed_share=1.0)
     run = replace(thinking, hosts=(replace(thinking.hosts[0], speed_ms=25.0),))
     assert speed_factors(replace(model, speed_ms=0.0), run) == (1.0, 1.0)
     assert speed_factors(replace(model, speed_ms=20.0), run) == (1.25, 1.25)
+    assert speed_factors(replace(model, speed_ms=20.0, speed_share=0.0), run) == (1.0, 1.0)
 
 
 def test_own_factors_are_of_the_requests_not_of_idle_servers(model: Model, thinking: Run) -> None:

@@ -13,6 +13,7 @@ import made
 import numpy as np
 import pandas as pd
 import pytest
+from first_model import first_model
 from made import quick
 
 from dfr_sizing.calibration.calibrate import calibrate
@@ -20,7 +21,6 @@ from dfr_sizing.calibration.defects import Consequence, Defect, refuse
 from dfr_sizing.calibration.inspect import class_defects, clock_difference, defects_of, step_defects
 from dfr_sizing.calibration.steps import Loaded, classes_of, load, read_steps, shares
 from dfr_sizing.errors import InputError
-from dfr_sizing.model import load_model
 from dfr_sizing.recording.store import LOG, POSTGRESQL, SECONDS, read_recording, write_log, write_recording
 
 
@@ -173,7 +173,7 @@ def test_missing_sources_are_named_and_widen_the_intervals(copy: Path, monkeypat
     told = [defect for defect in defects_of(load(copy)) if defect.consequence is Consequence.WIDENED]
     assert len(told) == 2
     assert all("no CPU seconds of" in defect.what for defect in told)
-    found = calibrate([copy], "found", load_model(), None, 1, 1).model.operations
+    found = calibrate([copy], "found", first_model(), None, 1, 1).model.operations
     truth = made.known_model().operations
     for name in made.MIX:
         for demand, known in (
@@ -188,13 +188,13 @@ def test_without_any_trace_of_the_database_nothing_is_calibrated(copy: Path) -> 
     for name in (SECONDS, POSTGRESQL):
         (copy / name).unlink()
     with pytest.raises(InputError, match="what postgresql took is not in the recording"):
-        calibrate([copy], "found", load_model(), None, 1, 1)
+        calibrate([copy], "found", first_model(), None, 1, 1)
 
 
 def test_without_a_log_the_base_tells_what_a_scan_is_like(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     quick(monkeypatch)
     (copy / LOG).unlink()
-    found = calibrate([copy], "found", load_model(), None, 1, 1)
+    found = calibrate([copy], "found", first_model(), None, 1, 1)
     assert any("no access log" in defect.what for defect in found.defects)
     assert found.model.operations["search"].threads == 3
 
@@ -203,7 +203,7 @@ def test_too_few_steps_are_refused_with_the_reasons(copy: Path) -> None:
     recording = read_recording(copy)
     write_recording(copy, replace(recording, steps=recording.steps[:2]))
     with pytest.raises(InputError, match="usable load steps is 2, but must be 3 or more"):
-        calibrate([copy], "found", load_model(), None, 1, 1)
+        calibrate([copy], "found", first_model(), None, 1, 1)
 
 
 def test_a_class_with_few_requests_is_named(loaded: Loaded) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from first_model import first_model
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dfr_sizing.calibration.derive import completed, derived
 from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Label
-from dfr_sizing.model import Operation, load_model
+from dfr_sizing.model import Operation
 
-BASE = load_model()
+BASE = first_model()
 times = st.floats(0.1, 10.0)
 
 
