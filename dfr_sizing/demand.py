@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dfr_sizing.drivers import rule
 from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Assumption, Label
-from dfr_sizing.scenario import Scenario
+
+if TYPE_CHECKING:  # the processes that simulate need the hours and the named days, and would load Pydantic for nothing
+    from dfr_sizing.scenario import Scenario
 
 HOURS = 24
 FULL_DEVICE_FARMERS = 500

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection, forkserver, resource_tracker
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def workers(processes: int) -> Iterator[ProcessPoolExecutor | None]:
+def workers(processes: int) -> Iterator[Executor | None]:
     """Processes for simulations, stopped at the end whatever happens; None for one process: this one."""
     if processes < 1:
         raise InputError("--processes", processes, "1 or more", "give the number of cores to use")
@@ -30,7 +30,7 @@ def workers(processes: int) -> Iterator[ProcessPoolExecutor | None]:
     context = multiprocessing.get_context("forkserver")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent)
     try:
-        yield pool
+        yield Ahead(pool)
     except BaseException:
         # What is under way is of no use any more, and waiting for it would take seconds.
         for process in list(pool._processes.values()):  # noqa: SLF001  (no public way to stop running work before 3.14)
@@ -67,6 +67,40 @@ def _end_with_parent() -> None:
 def _wait_and_end(sentinel: int) -> None:
     connection.wait([sentinel])
     os._exit(1)
+
+
+class Ahead(Executor):
+    """An executor that can begin what will probably be asked for: when it is, it is not begun a second time.
+
+    What comes of work is the same whenever it is done, so that beginning early changes the time and nothing else.
+    """
+
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+        self._begun: dict[tuple[object, ...], Future[Any]] = {}
+
+    def begin(self, function: Callable[..., Any], *columns: Iterable[Any]) -> None:
+        """Begin to map a function over columns, behind all that was begun before."""
+        for row in zip(*columns, strict=True):
+            if (function, *row) not in self._begun:
+                self._begun[function, *row] = self._pool.submit(function, *row)
+
+    def submit(self, function: Callable[..., T], /, *row: Any, **named: Any) -> Future[T]:
+        """What was begun of it, or begin it now."""
+        found = self._begun.pop((function, *row), None) if self._begun and not named else None
+        return self._pool.submit(function, *row, **named) if found is None else found
+
+    def forget(self) -> None:
+        """Give up what was begun and not asked for, as far as it is not under way."""
+        for found in self._begun.values():
+            found.cancel()
+        self._begun.clear()
+
+
+def forget(executor: Executor | None) -> None:
+    """Give up what an executor began ahead and nobody has asked for."""
+    if isinstance(executor, Ahead):
+        executor.forget()
 
 
 def begun(executor: Executor | None, function: Callable[..., T], *columns: Iterable[Any]) -> Callable[[], list[T]]:

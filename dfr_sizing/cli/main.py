@@ -137,6 +137,7 @@ def _recommend(
     as_json: bool,
     whole_day: bool,
 ) -> None:
+    gc.disable()  # what is imported stays: no need to look through it for garbage
     from dfr_sizing.workers import start_server
 
     if processes > 1:
@@ -148,7 +149,8 @@ def _recommend(
     from dfr_sizing.recommend.types import Infeasible
     from dfr_sizing.scenario import load_scenario
 
-    gc.freeze()  # what was imported stays: no need to look through it for garbage
+    gc.freeze()
+    gc.enable()
     asked = load_scenario(scenario, overrides)
     calibrated = load_model(model)
     if out is not None:

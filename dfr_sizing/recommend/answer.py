@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from dfr_sizing.demand import tables
 from dfr_sizing.drivers import rules
 from dfr_sizing.ledger import Assumption, merged
 from dfr_sizing.model import Model, request_ledger
-from dfr_sizing.recommend.bounds import Excuses, iops_needed
+from dfr_sizing.recommend.bounds import iops_needed
 from dfr_sizing.recommend.candidates import (
     Candidate,
     PlaceOptions,
@@ -36,7 +36,6 @@ from dfr_sizing.recommend.peak_day import peak_day
 from dfr_sizing.recommend.search import Search
 from dfr_sizing.recommend.types import (
     Infeasible,
-    IopsSplit,
     PlaceCost,
     Plan,
     Recommendation,
@@ -76,27 +75,27 @@ def recommend(
     design, topology = search.design, chosen.topology
     home = next(found for found in options if found.place == topology.place)
     tell("what the answer depends on", 0.35)
-    # The other processes have the day and the curve to do while this one asks what the answer depends on.
+    # All that the other processes have to do is begun, the longest last: what is ready before is looked at meanwhile.
+    minimum = _minimum(search, home.place)
     day = peak_day(topology, design, design.worst, effort, seed, executor)
     curve = growth_curve(topology, design, CURVE, 1, effort, seed, executor)
+    plan = search.plan("recommended", chosen, 1)
     swings = sensitivities(scenario, model, catalogue, home.place, chosen.way)
-    tell("the named days", 0.5)
-    recommended = search.plan("recommended", chosen, 1)
-    tell("alternatives", 0.8)
-    alternatives = _alternatives(search, chosen)
-    tell("the worst day", 0.9)
-    split = replace(iops_needed(topology.database, design), bought=topology.iops)
-    verdict = search.verdict(topology, 1, search.levels)
-    result = _assembled(search, recommended, alternatives, options, split)
+    tell("alternatives", 0.5)
+    plain, through_day, points = minimum(), day(), curve()
+    tell("the named days", 0.6)
+    recommended = plan()
+    resilient = search.plan("resilient", _resilient(search, chosen), 2)()
+    tell("what it rests on", 0.9)
+    result = _assembled(search, recommended, (*plain, resilient), options)
     checked = cross_check(recommended, design, seed)
-    through_day = day()
     tell("done", 1.0)
     return replace(
         result,
         simulated_requests=search.simulated_requests + through_day.simulated_requests,
         day=through_day,
-        growth_curve=curve(),
-        selection=search.selection(verdict, recommended),
+        growth_curve=points,
+        selection=search.selection(search.verdict(topology, 1, search.levels), recommended),
         sensitivities=swings,
         warnings=(*crosscheck_warnings(checked), *warnings(recommended, model)),
         crosscheck=checked,
@@ -108,9 +107,8 @@ def _assembled(
     recommended: Plan,
     alternatives: tuple[Plan, ...],
     options: Sequence[PlaceOptions],
-    split: IopsSplit,
 ) -> Recommendation:
-    design = search.design
+    design, topology = search.design, recommended.topology
     dearer = sum(len(found.applications) * len(found.databases) for found in options) - 1
     considered = sum(count for reason, count in search.excuses.items() if reason.startswith(("bound", "simulated")))
     search.excuses["dearer than the one chosen, not simulated"] += max(0, dearer - considered)
@@ -121,7 +119,7 @@ def _assembled(
         alternatives=alternatives,
         day=None,
         growth_curve=(),
-        iops=split,
+        iops=replace(iops_needed(topology.database, design), bought=topology.iops),
         tables=tables(design.scenario),
         rejected=_counted(search.excuses),
         sensitivities=(),
@@ -129,7 +127,7 @@ def _assembled(
         rule_of_thumb=rule_of_thumb(design),
         conditions=conditions(design, recommended),
         warnings=(),
-        assumptions=_ledger(search, recommended.topology),
+        assumptions=_ledger(search, topology),
         seed=search.seed,
         model=design.model.name,
         model_error=design.model.check_error,
@@ -137,17 +135,22 @@ def _assembled(
     )
 
 
-def _alternatives(search: Search, chosen: Candidate) -> tuple[Plan, ...]:
-    """Minimum: no spare node, no standby, backups only. Resilient: one node more, a standby, and a second site."""
-    found = []
-    aside: Excuses = Counter()
-    plain = (Way(standby=False, strategy=Strategy.BACKUP_RESTORE),)
-    options = place_options(search.catalogue, chosen.topology.place, search.design, plain, 0, aside)
-    minimum = search.first_that_serves([options], 0, aside, search.usual) if options is not None else None
-    if minimum is not None:
-        found.append(search.plan("minimum", minimum, 0))
-    found.append(search.plan("resilient", _resilient(search, chosen), 2))
-    return tuple(found)
+def _minimum(search: Search, place: Place) -> Callable[[], tuple[Plan, ...]]:
+    """Begin the cheapest with no spare node, no standby, backups only.
+
+    What is returned waits for its plan; it is empty where nothing serves.
+    """
+    way = Way(standby=False, strategy=Strategy.BACKUP_RESTORE)
+    options = place_options(search.catalogue, place, search.design, (way,), 0, Counter())
+    if options is None:
+        return tuple
+    search.begin_cheapest(options, 0)
+
+    def plans() -> tuple[Plan, ...]:
+        served = search.first_that_serves([options], 0, Counter(), search.usual)
+        return (search.plan("minimum", served, 0)(),) if served is not None else ()
+
+    return plans
 
 
 def _resilient(search: Search, chosen: Candidate) -> Candidate:

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 
 from dfr_sizing.analytic import ps_slowdown
 from dfr_sizing.catalogue import (
@@ -99,6 +99,7 @@ def _nodes_for_workers(cpu: Cpu, workers: int, load: HourLoad) -> int:
 def database_options(catalogue: Catalogue, place: Place, design: Design, excuses: Excuses) -> list[DatabaseOption]:
     """Every size of database in a place that the bounds let through, with its cheapest disk."""
     options = []
+    volume_of = cache(partial(_cheapest_volume, catalogue, place, design))  # few sizes differ in what they need of it
     for instance, price in catalogue.instances_at(place, Role.DATABASE, design.terms.term):
         if instance.burstable:
             excuses["database: burstable, its CPU credits end within the peak hour"] += 1
@@ -106,7 +107,7 @@ def database_options(catalogue: Catalogue, place: Place, design: Design, excuses
             excuses["database: smaller than the DFR's hosting baseline"] += 1
         elif _database_utilisation(instance, design) > rule("search.most_utilisation"):
             excuses[f"database: CPU above {rule('search.most_utilisation'):.0%} in the busiest hour"] += 1
-        elif (volume := _cheapest_volume(catalogue, place, instance, design)) is None:
+        elif (needed := _iops_to_buy(instance, design)) > instance.disk_iops or (volume := volume_of(needed)) is None:
             excuses["database: no disk gives the size and the IOPS within the instance's cap"] += 1
         else:
             options.append(DatabaseOption(instance, price, volume))
@@ -145,11 +146,13 @@ def iops_needed(instance: InstanceType, design: Design) -> IopsSplit:
     return max(splits, key=lambda split: split.total)
 
 
-def _cheapest_volume(catalogue: Catalogue, place: Place, instance: InstanceType, design: Design) -> Volume | None:
-    """The volume with the lowest monthly price in year 5 that holds the data and gives the IOPS of the peak."""
-    needed = math.ceil(iops_needed(instance, design).total / rule("search.most_iops_utilisation"))
-    if needed > instance.disk_iops:
-        return None
+def _iops_to_buy(instance: InstanceType, design: Design) -> int:
+    """IOPS that keep the disk's utilisation at the peak under the highest that is simulated."""
+    return math.ceil(iops_needed(instance, design).total / rule("search.most_iops_utilisation"))
+
+
+def _cheapest_volume(catalogue: Catalogue, place: Place, design: Design, needed: int) -> Volume | None:
+    """The volume with the lowest monthly price in year 5 that holds the data and gives the IOPS needed."""
     costed = [
         (_monthly(catalogue, place, volume), number, volume)
         for number, (disk, _) in enumerate(catalogue.disks_at(place, Role.DATABASE))

@@ -48,20 +48,23 @@ DISPLAY_SHORTEST_S = 40.0
 """A replication for a picture or a first glance: several times the longest usual request, about 10 s."""
 
 
-def glance_at(
-    topology: Topology, design: Design, nodes_down: int, effort: Effort, seed: int, executor: Executor | None
-) -> Trial:
-    """Two short replications of the worst of the named days: enough to turn down what is far from serving."""
+GLANCE = 2
+"""Short replications of the worst of the named days: enough to turn down what is far from serving."""
+
+
+def glance_at(topology: Topology, design: Design, nodes_down: int, effort: Effort, seed: int) -> Trial:
+    """A trial of the worst of the named days in short, without replications yet."""
     load = design.peaks[design.worst].load
-    short = job(topology, design, load, nodes_down, effort.glance / 2, seed, DISPLAY_SHORTEST_S)
-    return Trial({design.worst: short}, {}, nodes_down).grown({design.worst: 2}, executor)
+    short = job(topology, design, load, nodes_down, effort.glance / GLANCE, seed, DISPLAY_SHORTEST_S)
+    return Trial({design.worst: short}, {}, nodes_down)
 
 
 def precise(
     trial: Trial, design: Design, checks: Sequence[Check], most: float, executor: Executor | None
-) -> tuple[Trial, dict[Situation, str]]:
-    """Simulate on until the check that decides each target is as precise as run.precision; and why it ended.
+) -> Callable[[], tuple[Trial, dict[Situation, str]]]:
+    """Begin to simulate on until the check that decides each target is as precise as run.precision.
 
+    What is returned waits until it is, and says why it ended.
     The rounds are planned from the spread of those before them. ``most`` requests are simulated of a named day, and
     run.most_requests at any rate; what is then short is named.
     """
@@ -70,20 +73,45 @@ def precise(
     most = min(most, rule("run.most_requests"))
     limits = {name: max(least, int(most / max(1.0, trial.jobs[name].requests))) for name in trial.jobs}
     trial = trial.grown({check.situation: least for check in checks}, executor)
-    told: dict[Check, Estimate] = {}
-    while True:
+
+    def planned(trial: Trial, told: dict[Check, Estimate]) -> _Round:
         wide = short_of(trial, checks, confidence, precision, told)
-        totals = {
-            name: replications_for(
-                trial.replications(name), max(w for of, w in wide.items() if of.situation is name), limits[name]
-            )
-            for name in {check.situation: None for check in wide}
-        }
-        if all(total <= trial.replications(name) for name, total in totals.items()):
-            return trial, {name: _stopped_by(wide, name) for name in totals}
-        trial = trial.grown(totals, executor)
-        # More replications make what was narrow enough narrower: it need not be looked at again for each round.
-        told = {check: estimate for check, estimate in told.items() if wide.get(check, 0.0) <= 1.0}
+        widest = {of.situation: 0.0 for of in wide}
+        for of, by in wide.items():
+            widest[of.situation] = max(widest[of.situation], by)
+        totals = {name: replications_for(trial.replications(name), by, limits[name]) for name, by in widest.items()}
+        return _Round(trial, wide, told, totals)
+
+    first = planned(trial, {})
+    following = trial.growing(first.totals, executor)
+
+    def finished() -> tuple[Trial, dict[Situation, str]]:
+        now, wait = first, following
+        while not now.is_last:
+            now = planned(wait(), now.narrow)
+            wait = now.trial.growing(now.totals, executor)
+        return now.trial, {name: _stopped_by(now.wide, name) for name in now.totals}
+
+    return finished
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """A trial, by how much its checks are too wide, their estimates, and how many replications the next round needs."""
+
+    trial: Trial
+    wide: Mapping[Check, float]
+    told: Mapping[Check, Estimate]
+    totals: Mapping[Situation, int]
+
+    @property
+    def is_last(self) -> bool:
+        return all(total <= self.trial.replications(name) for name, total in self.totals.items())
+
+    @property
+    def narrow(self) -> dict[Check, Estimate]:
+        """More replications make what was narrow enough narrower: it need not be looked at again for each round."""
+        return {check: estimate for check, estimate in self.told.items() if self.wide.get(check, 0.0) <= 1.0}
 
 
 def _stopped_by(wide: Mapping[Check, float], name: Situation) -> str:

@@ -19,10 +19,11 @@ the tighter target is under the looser, and one above the looser was above the t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.recommend.trial import Check, Trial
 from dfr_sizing.simulation.run import Job
@@ -95,6 +96,8 @@ def judged(trial: Trial, checks: Sequence[Check], levels: Levels, executor: Exec
     open_checks, close = list(checks), list[Check]()
     while True:
         totals = {check.situation: _next_round(trial, check) for check in open_checks}
+        if executor is not None:
+            _begin(trial, totals, levels, executor)
         trial = trial.grown(totals, executor)
         failed = overload(trial)
         missed = None if failed else surely_missed(trial, open_checks, levels)
@@ -117,6 +120,17 @@ def judged(trial: Trial, checks: Sequence[Check], levels: Levels, executor: Exec
         open_checks = still
         if not open_checks:
             return Verdict(None, "", tuple(close), trial)
+
+
+def _begin(trial: Trial, totals: Mapping[Situation, int], levels: Levels, executor: Executor) -> None:
+    """Begin a round, and behind it the next one of the busiest day: it is mostly the last to be decided.
+
+    The processes then have something to do while this one looks at the round; what was not needed is forgotten.
+    """
+    trial.grow_ahead(totals, executor)
+    busiest = max(totals, key=lambda name: trial.jobs[name].requests)
+    if totals[busiest] < most_replications(trial.jobs[busiest], levels.doublings):
+        trial.grow_ahead({busiest: 2 * totals[busiest]}, executor)
 
 
 def _usually_met(trial: Trial, check: Check, levels: Levels) -> bool:

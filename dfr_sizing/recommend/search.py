@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from operator import le
@@ -24,6 +24,7 @@ from dfr_sizing.recommend.candidates import (
 )
 from dfr_sizing.recommend.design import design_for
 from dfr_sizing.recommend.evaluate import (
+    GLANCE,
     Effort,
     glance_at,
     latency_checks,
@@ -42,6 +43,7 @@ from dfr_sizing.recovery import all_strategies
 from dfr_sizing.scenario import Scenario
 from dfr_sizing.simulation.run import Job
 from dfr_sizing.topology import Topology
+from dfr_sizing.workers import forget
 
 
 @dataclass(slots=True)
@@ -131,13 +133,34 @@ class Search:
                 if not verdict:
                     if len(failed) == MOST_SIMULATED:
                         return None
+                    if not failed:
+                        self._begin(topology, down)
                     verdict = self._missed(topology, down, levels)
+                    if verdict or not levels.by_value:  # what is begun for an alternative that serves is wanted
+                        forget(self.executor)
                     failed.append(has)
                 verdicts[topology.shape] = verdict
             if not verdicts[topology.shape]:
                 return candidate
             excuses[verdicts[topology.shape]] += 1
         return None
+
+    def begin_cheapest(self, options: PlaceOptions, down: int) -> None:
+        """Begin what ``first_that_serves`` will ask for first, and then a plan."""
+        topologies = (options.candidate(i, j).topology for _, _, i, j in in_order_of_cost([options]))
+        cheapest = next((topology for topology in topologies if not self._broken_bound(topology, down)), None)
+        if cheapest is not None:
+            self._begin(cheapest, down)
+            fresh = trial_of(cheapest, self.design, down, self.seed)
+            fresh.grow_ahead(self._least(fresh), self.executor)
+
+    def _begin(self, topology: Topology, down: int) -> None:
+        """Begin a glance, and behind it the first round: the cheapest that the bounds leave mostly serves."""
+        glance_at(topology, self.design, down, self.effort, self.seed).grow_ahead(
+            {self.design.worst: GLANCE}, self.executor
+        )
+        first = {check.situation: int(rule("run.pilot_replications")) for check in self.checks}
+        trial_of(topology, self.design, down, self.seed).grow_ahead(first, self.executor)
 
     def _broken_bound(self, topology: Topology, down: int) -> str:
         """What a deployment breaks by closed form, if anything."""
@@ -153,7 +176,8 @@ class Search:
         A glance at the worst of the named days turns down what misses a target for sure; what is left is judged on
         every one that no other covers.
         """
-        glance = glance_at(topology, self.design, down, self.effort, self.seed, self.executor)
+        glance = glance_at(topology, self.design, down, self.effort, self.seed)
+        glance = glance.grown({self.design.worst: GLANCE}, self.executor)
         self.simulated_requests += glance.requests
         failed, missed = overload(glance), None
         if not failed:
@@ -181,16 +205,31 @@ class Search:
             self.verdicts[key] = found
         return self.verdicts[key]
 
-    def simulated(self, topology: Topology, down: int, *, exactly: bool) -> tuple[Trial, dict[Situation, str]]:
-        """The runs of a deployment for its plan; ``exactly``: as precise as asked for. And why each ended."""
-        before, said = self._trial(topology, down), dict[Situation, str]()
-        # The first round of what decides, one replication of what another covers: those only show their classes.
+    def simulated(
+        self, topology: Topology, down: int, *, exactly: bool
+    ) -> Callable[[], tuple[Trial, dict[Situation, str]]]:
+        """Begin the runs of a deployment for its plan; ``exactly``: as precise as asked for.
+
+        What is returned waits for them, and says why each ended.
+        """
+        before = self._trial(topology, down)
+        totals = self._least(before)
+        wait = precise(before, self.design, self.checks, self.effort.situation, self.executor) if exactly else None
+        before.grow_ahead(totals, self.executor)
+
+        def found() -> tuple[Trial, dict[Situation, str]]:
+            trial, said = wait() if wait is not None else (before, {})
+            kept = self._trial(topology, down)  # another plan that is simulated as this one may have added days
+            trial = replace(trial, digests={**kept.digests, **trial.digests}).grown(totals, self.executor)
+            self._keep(kept, trial)
+            return trial, said
+
+        return found
+
+    def _least(self, trial: Trial) -> dict[Situation, int]:
+        """The first round of what decides, one replication of what another covers: those only show their classes."""
         deciding, least = {check.situation for check in self.checks}, int(rule("run.pilot_replications"))
-        trial = before.grown({name: least if name in deciding else 1 for name in before.jobs}, self.executor)
-        if exactly:
-            trial, said = precise(trial, self.design, self.checks, self.effort.situation, self.executor)
-        self._keep(before, trial)
-        return trial, said
+        return {name: least if name in deciding else 1 for name in trial.jobs}
 
     def selection(self, chosen: Verdict, plan: Plan) -> Selection:
         """How sure the choice is."""
@@ -224,10 +263,13 @@ class Search:
             f"allow targets.{promise.name} = {_rounded(found * 1.1)}, or places with faster cores",
         )
 
-    def plan(self, name: str, candidate: Candidate, down: int) -> Plan:
-        """A candidate with everything that is known of it."""
+    def plan(self, name: str, candidate: Candidate, down: int) -> Callable[[], Plan]:
+        """Begin what a candidate's plan needs; what is returned waits for it, and is everything that is known."""
+        simulated = self.simulated(candidate.topology, down, exactly=name == "recommended")
+        return lambda: self._plan(name, candidate, *simulated())
+
+    def _plan(self, name: str, candidate: Candidate, trial: Trial, stopped_by: Mapping[Situation, str]) -> Plan:
         topology, way, design = candidate.topology, candidate.way, self.design
-        trial, stopped_by = self.simulated(topology, down, exactly=name == "recommended")
         results = trial.results(design, stopped_by)
         found, available, checks = recovery_of(
             topology.place, topology.nodes, way.standby, way.strategy, design, self.seed

@@ -6,7 +6,7 @@ of the deployment alone; the targets only say how far it has to be looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -22,7 +22,7 @@ from dfr_sizing.simulation.digest import Digest
 from dfr_sizing.simulation.draw import Stream
 from dfr_sizing.simulation.load import HourLoad, streams
 from dfr_sizing.simulation.outcome import Runs, outcome
-from dfr_sizing.simulation.run import Job, grow, seconds_for
+from dfr_sizing.simulation.run import Job, Started, grow_ahead, growing, seconds_for
 from dfr_sizing.simulation.statistics import Estimate
 from dfr_sizing.simulation.system import FloatArray, System
 from dfr_sizing.topology import Topology, miss_ratio, system_of
@@ -59,10 +59,23 @@ class Trial:
 
     def grown(self, totals: Mapping[Situation, int], executor: Executor | None) -> Trial:
         """The trial with so many replications in all of each of these named days."""
+        return self.growing(totals, executor)()
+
+    def growing(self, totals: Mapping[Situation, int], executor: Executor | None) -> Callable[[], Trial]:
+        """Begin to add replications up to so many in all of each of these named days; what is returned waits."""
+        named, started = self._short(totals)
+        found = growing(started, [totals[name] for name in named], executor)
+        return lambda: replace(self, digests={**self.digests, **dict(zip(named, found(), strict=True))})
+
+    def grow_ahead(self, totals: Mapping[Situation, int], executor: Executor | None) -> None:
+        """Begin what ``growing`` will probably be asked for."""
+        named, started = self._short(totals)
+        grow_ahead(started, [totals[name] for name in named], executor)
+
+    def _short(self, totals: Mapping[Situation, int]) -> tuple[list[Situation], Started]:
+        """The named days that have fewer replications than this, and what there is of them."""
         named = [name for name, total in totals.items() if total > self.replications(name)]
-        started = [(self.jobs[name], self.digests.get(name, ())) for name in named]
-        found = grow(started, [totals[name] for name in named], executor)
-        return replace(self, digests={**self.digests, **dict(zip(named, found, strict=True))})
+        return named, [(self.jobs[name], self.digests.get(name, ())) for name in named]
 
     def estimate(self, check: Check, confidence: float) -> Estimate:
         """The promised figure in seconds, as the replications of the check's named day tell it."""

@@ -149,7 +149,7 @@ def _first(s: Records, timers: Records, hosts: Records, due: FloatArray, at: flo
     source, order = _ARRIVAL, s.arrival_order if s.arrival == at else np.int64(2**62)
     if s.timers > 0 and timers[0].key == at and timers[0].order < order:
         source, order = _TIMER, timers[0].order
-    for i in range(len(due)):
+    for i in range(s.hosts):
         if due[i] == at and hosts[i].order < order:
             source, order = i, hosts[i].order
     return int(source)
@@ -162,7 +162,7 @@ def _next(s: Records, timers: Records, hosts: Records, due: FloatArray) -> tuple
     if s.timers > 0 and timers[0].key <= at:
         alone = timers[0].key < at
         at, source = timers[0].key, _TIMER
-    for i in range(len(due)):
+    for i in range(s.hosts):
         if due[i] <= at:
             alone = due[i] < at
             at, source = due[i], i
@@ -229,7 +229,7 @@ def _arrive(s: Records, arrival: FloatArray) -> int:
     s.arrived += 1
     s.order += 1
     s.arrival_order, s.arrival = s.order, np.inf
-    if s.arrived < len(arrival):
+    if s.arrived < s.requests:
         # SimPy waits for the difference to the last arrival: the sum may be a bit off the time drawn, and so here.
         s.arrival = s.now + max(0.0, arrival[s.arrived] - s.now)
     return int(number)

@@ -87,8 +87,8 @@ def draw_open(streams: Sequence[Stream], until_s: float, seed: int, replication:
     for stream in streams:
         rng = generator(seed, "arrivals", stream.name, replication)
         arrivals.append(_poisson_times(rng, stream.rate_per_s, until_s))
-    index, at = _merged(arrivals)
-    return _with_demands(streams, index, at, np.empty(0), seed, replication)
+    counts, drawn_as, at = _merged(arrivals)
+    return _with_demands(streams, counts, drawn_as, at, np.empty(0), seed, replication)
 
 
 def draw_day(profiles: Sequence[Profile], seed: int, replication: int = 0, compress: float = 1.0) -> Requests:
@@ -102,7 +102,7 @@ def draw_day(profiles: Sequence[Profile], seed: int, replication: int = 0, compr
     arrivals = [
         _through_day(rng, profile.rate_by_hour, HOUR_S / compress) for rng, profile in zip(rngs, profiles, strict=True)
     ]
-    index, at = _merged(arrivals)
+    counts, drawn_as, at = _merged(arrivals)
     streams = [
         Stream(
             profile.name,
@@ -115,8 +115,8 @@ def draw_day(profiles: Sequence[Profile], seed: int, replication: int = 0, compr
         for profile in profiles
     ]
     reach = np.array([profile.reach for profile in profiles])
-    drawn = _with_demands(streams, index, at, np.empty(0), seed, replication)
-    return replace(drawn, reach=reach[index])
+    drawn = _with_demands(streams, counts, drawn_as, at, np.empty(0), seed, replication)
+    return replace(drawn, reach=reach[drawn.class_index])
 
 
 def draw_closed(streams: Sequence[Stream], count: int, think_s: float, seed: int, replication: int = 0) -> Requests:
@@ -124,7 +124,10 @@ def draw_closed(streams: Sequence[Stream], count: int, think_s: float, seed: int
     weights = np.array([stream.rate_per_s for stream in streams])
     index = generator(seed, "mix", replication).choice(len(streams), size=count, p=weights / weights.sum())
     think = generator(seed, "think", replication).exponential(think_s, count) if think_s > 0 else np.zeros(count)
-    return _with_demands(streams, index.astype(np.int64), np.empty(0), think, seed, replication)
+    counts = np.bincount(index, minlength=len(streams))
+    drawn_as = np.empty(count, dtype=np.int64)
+    drawn_as[np.argsort(index, kind="stable")] = np.arange(count)
+    return _with_demands(streams, counts, drawn_as, np.empty(0), think, seed, replication)
 
 
 def _poisson_times(rng: np.random.Generator, rate: float, until_s: float) -> FloatArray:
@@ -153,23 +156,26 @@ def _through_day(rng: np.random.Generator, rate_by_hour: tuple[float, ...], hour
     return times
 
 
-def _merged(arrivals: list[FloatArray]) -> tuple[IntArray, FloatArray]:
-    """The classes of all arrivals, and their times, in order."""
-    index = np.repeat(np.arange(len(arrivals)), [len(times) for times in arrivals])
+def _merged(arrivals: list[FloatArray]) -> tuple[IntArray, IntArray, FloatArray]:
+    """How many arrivals each class has; the places of all, in order of time, among them class by class; the times."""
     at = np.concatenate(arrivals) if arrivals else np.empty(0)
     order = np.argsort(at, kind="stable")
-    return index[order], at[order]
+    return np.array([len(times) for times in arrivals], dtype=np.int64), order, at[order]
 
 
 def _with_demands(
-    streams: Sequence[Stream], index: IntArray, at: FloatArray, think: FloatArray, seed: int, replication: int
+    streams: Sequence[Stream],
+    counts: IntArray,
+    drawn_as: IntArray,
+    at: FloatArray,
+    think: FloatArray,
+    seed: int,
+    replication: int,
 ) -> Requests:
-    order = np.argsort(index.astype(np.int16), kind="stable")
-    counts = np.bincount(index, minlength=len(streams))
+    """Requests with what they take. That is drawn class by class; ``drawn_as`` is the place of each request there."""
     drawn = [_demands(stream, int(count), seed, replication) for stream, count in zip(streams, counts, strict=True)]
-    columns = np.empty((5, len(index)))
-    for number, column in enumerate(columns):
-        column[order] = np.concatenate([np.empty(0), *(parts[number] for parts in drawn)])
+    columns = [np.concatenate(column)[drawn_as] for column in zip(*drawn, strict=True)] or [np.empty(0)] * 5
+    index = np.repeat(np.arange(len(streams)), counts)[drawn_as]
 
     def of_class(values: list[float]) -> FloatArray:
         return np.array(values, dtype=np.float64)[index]

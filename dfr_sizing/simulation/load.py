@@ -95,7 +95,11 @@ def day_loads(demand: Demand, model: Model, switches: Mapping[str, bool]) -> tup
 
 def busiest_load(demand: Demand, model: Model, switches: Mapping[str, bool]) -> tuple[int, HourLoad]:
     """The hour with the most CPU time asked for, and its load."""
-    return max(enumerate(day_loads(demand, model, switches)), key=lambda each: each[1].app_cpu + each[1].database_cpu)
+    costs = _costs(demand, model, switches)
+    cpu_s = {name: cost.app_cpu_s + cost.database_cpu_s for name, cost in costs.items()}
+    asked = [sum(rate.per_s[hour] * cpu_s[rate.name] for rate in demand.rates) for hour in range(HOURS)]
+    busiest = asked.index(max(asked))
+    return busiest, _at_hour(demand, busiest, costs)
 
 
 def _costs(demand: Demand, model: Model, switches: Mapping[str, bool]) -> dict[str, RequestCost]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from dfr_sizing.simulation.digest import BINS, QUANTILES, SIZE, WITHIN, WORKLOADS, Digest
+from dfr_sizing.simulation.ordered import Ordered
 from dfr_sizing.simulation.statistics import (
     NOTHING,
     Estimate,
@@ -20,7 +20,7 @@ from dfr_sizing.simulation.statistics import (
     ratio,
     sum_in_a_row,
 )
-from dfr_sizing.simulation.system import FloatArray, IntArray
+from dfr_sizing.simulation.system import IntArray
 
 BATCHES = 8
 """Batches of a replication, before they are merged: with the first four replications 31 degrees of freedom."""
@@ -101,31 +101,11 @@ class Runs:
         slowness = np.sum([found.slowness for found in first], axis=0)
         return min(mser(np.where(counted > 0, slowness / np.maximum(counted, 1.0), 1.0)), LONGEST_WARM_UP)
 
-    def sample(self, index: int) -> Sample:
-        """The latencies of the class with this index, all controls with them."""
-        return _sample(self.digests, index)
-
-    def ordered(self, index: int) -> FloatArray:
-        """The same latencies, sorted."""
-        return _ordered(self.digests, index)
-
-    def sort_all(self) -> None:
-        """Sort every class's latencies now, on all cores: that is most of what an outcome takes."""
-        with ThreadPoolExecutor() as threads:
-            list(threads.map(self.ordered, range(len(self.digests[0].class_names))))
-
     def estimate(self, name: str, what: str, confidence: float, in_a_row: int = 1) -> Estimate:
         """One figure of a class in seconds: ``mean``, ``p50``, ``p95``, ``p99``, ``sum`` (p95 of so many in a row)."""
         if name not in self.digests[0].class_names:
             return NOTHING
-        index = self.digests[0].class_names.index(name)
-        sample = self.sample(index)
-        if what == "sum":
-            return sum_in_a_row(sample, in_a_row, 0.95, confidence)
-        if what == "mean":
-            return mean_estimate(_for_mean(sample), confidence)
-        place = ("p50", "p95", "p99").index(what)
-        return quantile_estimate(_for_quantile(sample, place), QUANTILES[place], confidence, self.ordered(index))
+        return _estimate(self.digests, self.digests[0].class_names.index(name), what, confidence, in_a_row)
 
     @property
     def requests(self) -> int:
@@ -135,6 +115,7 @@ class Runs:
 
 @lru_cache(maxsize=KEPT)
 def _sample(digests: tuple[Digest, ...], index: int) -> Sample:
+    """The latencies of the class with this index, all controls with them."""
     cut = Runs(digests).warm_up
     starts = _batch_starts(cut)
     counts = np.concatenate([np.add.reduceat(found.counts[index], starts) for found in digests])
@@ -148,8 +129,21 @@ def _sample(digests: tuple[Digest, ...], index: int) -> Sample:
 
 
 @lru_cache(maxsize=KEPT)
-def _ordered(digests: tuple[Digest, ...], index: int) -> FloatArray:
-    return np.sort(_sample(digests, index).values)
+def _ordered(digests: tuple[Digest, ...], index: int) -> Ordered:
+    """The same latencies by rank."""
+    return Ordered(_sample(digests, index).values)
+
+
+@lru_cache(maxsize=4 * KEPT)
+def _estimate(digests: tuple[Digest, ...], index: int, what: str, confidence: float, in_a_row: int) -> Estimate:
+    """Kept: a plan's figures are held to the targets, and shown, and may be those of another plan."""
+    sample = _sample(digests, index)
+    if what == "sum":
+        return sum_in_a_row(sample, in_a_row, 0.95, confidence)
+    if what == "mean":
+        return mean_estimate(_for_mean(sample), confidence)
+    place = ("p50", "p95", "p99").index(what)
+    return quantile_estimate(_for_quantile(sample, place), QUANTILES[place], confidence, _ordered(digests, index))
 
 
 def _for_mean(sample: Sample) -> Sample:
@@ -166,7 +160,6 @@ def outcome(runs: Runs, confidence: float, sync_batches: int, stopped_by: str = 
     ``sync_batches`` requests of class mobile_sync_full, one after the other, make a sync of 500 farmers.
     """
     digests = runs.digests
-    runs.sort_all()
     seconds = sum(found.until_s for found in digests)
     finished = runs.requests
     return Outcome(
@@ -188,34 +181,17 @@ def outcome(runs: Runs, confidence: float, sync_batches: int, stopped_by: str = 
     )
 
 
-@lru_cache(maxsize=KEPT)
 def _by_class(runs: Runs, confidence: float) -> Mapping[str, ClassOutcome]:
-    """Each class that came; kept, since two plans may be simulated as one."""
+    """Each class that came."""
     digests, found = runs.digests, {}
     for index, name in enumerate(digests[0].class_names):
-        sample = runs.sample(index)
-        if len(sample.values):
+        requests = len(_sample(digests, index).values)
+        if requests:
             sent = sum(int(one.sent[index]) for one in digests)
             failed = sum(int(one.failed[index]) for one in digests)
-            found[name] = _class_outcome(name, sample, runs.ordered(index), failed / max(1, sent), confidence)
+            mean, p50, p95, p99 = (runs.estimate(name, what, confidence) for what in ("mean", "p50", "p95", "p99"))
+            found[name] = ClassOutcome(name, requests, mean, p50, p95, p99, failed / max(1, sent))
     return found
-
-
-def _class_outcome(
-    name: str, sample: Sample, ordered: FloatArray, failed_share: float, confidence: float
-) -> ClassOutcome:
-    quantiles = [
-        quantile_estimate(_for_quantile(sample, place), q, confidence, ordered) for place, q in enumerate(QUANTILES)
-    ]
-    return ClassOutcome(
-        name=name,
-        requests=len(sample.values),
-        mean=mean_estimate(_for_mean(sample), confidence),
-        p50=quantiles[0],
-        p95=quantiles[1],
-        p99=quantiles[2],
-        failed_share=failed_share,
-    )
 
 
 def _waits(digests: Sequence[Digest], confidence: float) -> Estimate:

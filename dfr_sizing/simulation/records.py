@@ -88,7 +88,7 @@ STATE = _record(
     *_ints("order timers arrived arrival_order ready_from ready ready_mask free_row next_row no_room alone"),
     *_ints("rare_kind rare_row rare_which"),
     *_ints("requests attempts users next_request to_end present timeouts killed recycled lost"),
-    *_ints("nodes workers backlog round_robin turn client database free_parallel recycle_after"),
+    *_ints("hosts nodes workers backlog round_robin turn client database free_parallel recycle_after"),
     *_ints("waiting_first waiting_last flushed flushing flushes checkpoint_steps step"),
     *_ints("has_idle_cost has_late has_reach has_identity has_patience has_byte_limit"),
 )
@@ -191,7 +191,8 @@ def state_of(system: System, requests: Requests, users: int) -> Records:
     s, disk, life, n = state[0], system.disk, system.worker_life, len(requests)
     s["read_latency"], s["flush_latency"] = disk.read_latency_s, disk.flush_latency_s
     s["write_bytes"], s["round_trip"] = disk.write_bytes_per_s, system.round_trip_s
-    s["nodes"], s["workers"], s["backlog"] = system.nodes, system.workers_per_node, system.backlog
+    s["hosts"], s["nodes"], s["workers"] = len(system.cpus), system.nodes, system.workers_per_node
+    s["backlog"] = system.backlog
     s["database"], s["free_parallel"] = system.database_cpu, system.parallel_pool
     s["client"] = NONE if system.client_cpu is None else system.client_cpu
     s["requests"] = s["to_end"] = n

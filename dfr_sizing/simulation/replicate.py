@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from dfr_sizing.simulation.compiled import simulate_open
 from dfr_sizing.simulation.controls import control_sums
@@ -13,6 +15,8 @@ from dfr_sizing.simulation.digest import BINS, Digest
 from dfr_sizing.simulation.draw import Stream, draw_open
 from dfr_sizing.simulation.run import Job
 from dfr_sizing.simulation.system import FloatArray, IntArray, Requests, System, Trace
+
+F = TypeVar("F", bound=np.floating[Any])
 
 LONGEST_OVER_P95 = 1.5
 """A request sent so many p95 of its class before the end, or later, does not count."""
@@ -26,33 +30,30 @@ def replicate(job: Job, replication: int) -> Digest:
 
 def digest(system: System, requests: Requests, trace: Trace, streams: Sequence[Stream] | None = None) -> Digest:
     """The digest of a replication; with the streams that it was drawn from, also its controls."""
-    classes = len(requests.class_names)
-    order = np.argsort(requests.class_index.astype(np.int16), kind="stable")
-    edges = np.searchsorted(requests.class_index[order], np.arange(classes + 1))
-    latency = counted_latency(trace, order, edges)
+    of, classes = requests.class_index, len(requests.class_names)
+    sent = np.bincount(of, minlength=classes)
+    rows = ByClass(of, np.argsort(of.astype(np.int16), kind="stable"), np.concatenate(([0], np.cumsum(sent))))
+    latency = counted_latency(trace, rows)
     counted = np.isfinite(latency)
     bin_of = np.where(counted, np.minimum(trace.sent_s / trace.until_s * BINS, BINS - 1), -1).astype(np.int64)
-    slowness = np.bincount(bin_of[counted], _relative(latency, order, edges)[counted], BINS)
-    of_class = [order[first:last] for first, last in pairwise(edges)]
-    latencies, counts = [], np.zeros((classes, BINS), np.int64)
-    for index in range(classes):
-        rows = of_class[index]
-        rows = rows[bin_of[rows] >= 0]  # in order of sending, and so of bins
-        latencies.append(latency[rows].astype(np.float32))
-        counts[index] = np.bincount(bin_of[rows], minlength=BINS)
-    waiting = np.flatnonzero((bin_of >= 0) & np.isfinite(trace.worker_wait_s))
-    sent = np.diff(edges)
+    place = bin_of + 1  # what does not count has the first place, which is left out
+    waiting = counted & np.isfinite(trace.worker_wait_s)
+
+    def in_bins(values: FloatArray) -> FloatArray:
+        return np.bincount(place, values, BINS + 1)[1:].astype(np.float64)
+
+    counts = np.bincount(of * (BINS + 1) + place, minlength=classes * (BINS + 1)).reshape(classes, BINS + 1)[:, 1:]
     return Digest(
         class_names=requests.class_names,
-        latencies=tuple(latencies),
+        latencies=tuple(part[np.isfinite(part)] for part in rows.split(latency.astype(np.float32))),
         counts=counts,
         controls=control_sums(requests, streams, bin_of, BINS) if streams else np.zeros((0, classes, BINS)),
-        waits=np.bincount(bin_of[waiting], trace.worker_wait_s[waiting], BINS).astype(np.float64),
-        waited=np.bincount(bin_of[waiting], minlength=BINS).astype(np.float64),
-        slowness=slowness.astype(np.float64),
+        waits=in_bins(np.where(waiting, trace.worker_wait_s, 0.0)),
+        waited=in_bins(waiting.astype(np.float64)),
+        slowness=in_bins(np.where(counted, _relative(latency, rows), 0.0)),
         counted=counts.sum(axis=0).astype(np.float64),
         sent=sent,
-        failed=np.bincount(requests.class_index[trace.failed], minlength=classes),
+        failed=np.bincount(of[trace.failed], minlength=classes),
         finished=int(np.isfinite(trace.answered_s).sum()),
         begun=int(np.isfinite(trace.sent_s).sum()),
         until_s=trace.until_s,
@@ -60,40 +61,50 @@ def digest(system: System, requests: Requests, trace: Trace, streams: Sequence[S
     )
 
 
-def counted_latency(trace: Trace, order: IntArray, edges: IntArray) -> FloatArray:
-    """Latency of each request, NaN where it does not count; ``order[edges[i]:edges[i + 1]]`` are the rows of class i.
+@dataclass(frozen=True, slots=True)
+class ByClass:
+    """Requests by class: ``of`` the class of each, ``order[edges[i]:edges[i + 1]]`` the rows of class i, in order."""
+
+    of: IntArray
+    order: IntArray
+    edges: IntArray
+
+    def split(self, values: npt.NDArray[F]) -> list[npt.NDArray[F]]:
+        """The values of each class."""
+        return np.split(values[self.order], self.edges[1:-1])
+
+    def quantile(self, values: FloatArray, share: float) -> FloatArray:
+        """Of each class, the value that this share of its finite ones are not above; NaN where there is none."""
+        found = np.full(len(self.edges) - 1, np.nan)
+        for index, part in enumerate(self.split(values)):
+            known = int(np.isfinite(part).sum())
+            if known:
+                place = int(share * (known - 1))
+                found[index] = np.partition(part, place)[place]  # which puts NaN at the end
+        return found
+
+
+def counted_latency(trace: Trace, rows: ByClass) -> FloatArray:
+    """Latency of each request, NaN where it does not count.
 
     A request sent shortly before the end is left out if its class mostly takes longer than what was left, or long
     requests would be cut off and look short; one sent before that and still unanswered counts with its age.
     """
     sent, until = trace.sent_s, trace.until_s
-    answered = np.isfinite(trace.answered_s)
-    latency = np.where(answered, trace.answered_s, until) - sent
-    latency[trace.failed] = np.nan
-    for first, last in pairwise(edges):
-        rows = order[first:last]
-        known = latency[rows[answered[rows] & ~trace.failed[rows]]]
-        if len(known):
-            place = int(0.95 * (len(known) - 1))
-            usual = LONGEST_OVER_P95 * float(np.partition(known, place)[place])
-            latency[rows[sent[rows] > until - min(usual, until / 2)]] = np.nan
+    known = np.where(trace.failed, np.nan, trace.answered_s - sent)
+    usual = np.minimum(LONGEST_OVER_P95 * rows.quantile(known, 0.95), until / 2)
+    latency = np.where(np.isnan(known) & ~trace.failed, until - sent, known)
+    latency[sent > (until - usual)[rows.of]] = np.nan
     return latency
 
 
-def _relative(latency: FloatArray, order: IntArray, edges: IntArray) -> FloatArray:
+def _relative(latency: FloatArray, rows: ByClass) -> FloatArray:
     """Latency over the p75 of its class and not above 1: how slow everything is, whatever the mix of classes.
 
     The few very slow requests would drown a warm-up in noise, and it shows in all the others as well.
     """
-    found = np.full(len(latency), np.nan)
-    for first, last in pairwise(edges):
-        rows = order[first:last]
-        rows = rows[np.isfinite(latency[rows])]
-        if len(rows):
-            place = int(0.75 * (len(rows) - 1))
-            usual = max(float(np.partition(latency[rows], place)[place]), 1e-300)
-            found[rows] = np.minimum(latency[rows] / usual, 1.0)
-    return found
+    usual = np.maximum(rows.quantile(latency, 0.75), 1e-300)
+    return np.minimum(latency / usual[rows.of], 1.0)
 
 
 def _utilisation(system: System, trace: Trace) -> dict[str, float]:

@@ -17,7 +17,7 @@ from dfr_sizing.simulation.digest import Digest
 from dfr_sizing.simulation.draw import Stream
 from dfr_sizing.simulation.outcome import Outcome, Runs, outcome
 from dfr_sizing.simulation.system import System
-from dfr_sizing.workers import begun
+from dfr_sizing.workers import Ahead, begun
 
 GROWTH = 4
 """A round at most so many times what there is: a spread seen in few batches may be far off (Law 2015, 9.4.1)."""
@@ -66,11 +66,6 @@ def _replicate(job: Job, replication: int) -> Digest:
     return replicate(job, replication)
 
 
-def replicate_all(pairs: Sequence[tuple[Job, int]], executor: Executor | None) -> list[Digest]:
-    """Replications of several jobs, in the order given, over an executor's processes or in this one."""
-    return begun(executor, _replicate, [job for job, _ in pairs], [number for _, number in pairs])()
-
-
 def run_all(jobs: Sequence[Job], replications: int, executor: Executor | None) -> Callable[[], list[Outcome]]:
     """Begin several jobs, each of so many replications; what is returned waits for their outcomes."""
     pairs = [(job, number) for job in jobs for number in range(replications)]
@@ -87,17 +82,43 @@ def run_all(jobs: Sequence[Job], replications: int, executor: Executor | None) -
     return outcomes
 
 
-def grow(
-    started: Sequence[tuple[Job, tuple[Digest, ...]]], totals: Sequence[int], executor: Executor | None
-) -> list[tuple[Digest, ...]]:
+Started = Sequence[tuple[Job, tuple[Digest, ...]]]
+"""Jobs, each with the replications there are of it."""
+
+
+def grow(started: Started, totals: Sequence[int], executor: Executor | None) -> list[tuple[Digest, ...]]:
     """Continue each job to so many replications in all, those of all jobs at once."""
+    return growing(started, totals, executor)()
+
+
+def growing(
+    started: Started, totals: Sequence[int], executor: Executor | None
+) -> Callable[[], list[tuple[Digest, ...]]]:
+    """Begin to continue each job to so many replications in all; what is returned waits for them."""
+    digests = begun(executor, _replicate, *_missing(started, totals))
+
+    def grown() -> list[tuple[Digest, ...]]:
+        new = iter(digests())
+        return [
+            (*have, *(next(new) for _ in range(len(have), total)))
+            for (_, have), total in zip(started, totals, strict=True)
+        ]
+
+    return grown
+
+
+def grow_ahead(started: Started, totals: Sequence[int], executor: Executor | None) -> None:
+    """Begin what ``growing`` will probably be asked for, if the executor can (workers.Ahead)."""
+    if isinstance(executor, Ahead):
+        executor.begin(_replicate, *_missing(started, totals))
+
+
+def _missing(started: Started, totals: Sequence[int]) -> tuple[list[Job], list[int]]:
+    """The jobs and the numbers of the replications that there are not yet."""
     pairs = [
         (job, number) for (job, have), total in zip(started, totals, strict=True) for number in range(len(have), total)
     ]
-    new = iter(replicate_all(pairs, executor))
-    return [
-        (*have, *(next(new) for _ in range(len(have), total))) for (_, have), total in zip(started, totals, strict=True)
-    ]
+    return [job for job, _ in pairs], [number for _, number in pairs]
 
 
 def replications_for(have: int, too_wide: float, most: int) -> int:

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from dfr_sizing.simulation.ordered import Ordered
 from dfr_sizing.simulation.system import FloatArray, IntArray
 
 FEWEST_BEYOND = 20
@@ -129,18 +129,25 @@ class Ratio:
         """
         if self.freedom < 1:
             return float("inf"), float("inf")
-        student = float(special.stdtrit(self.freedom, (1 + confidence) / 2))
+        student = float(_special().stdtrit(self.freedom, (1 + confidence) / 2))
         bend = self.skewness / 6.0 / (self.freedom + 1) ** 0.5
         if abs(bend) < 1e-6:
             return student * self.error, student * self.error
 
-        usual = float(special.stdtrit(self.freedom, 0.975))
+        usual = float(_special().stdtrit(self.freedom, 0.975))
 
         def bent(at: float) -> float:
             far = abs(float(np.cbrt(1.0 + 6.0 * bend * (at - bend))) - 1.0) / abs(2.0 * bend)
             return float(min(max(far / usual, NARROWEST), WIDEST))
 
         return bent(usual) * student * self.error, bent(-usual) * student * self.error
+
+
+def _special() -> Any:
+    """scipy.special, imported when first needed: that takes longer than NumPy, and who only simulates needs none."""
+    from scipy import special
+
+    return special
 
 
 def mser5(values: FloatArray) -> int:
@@ -178,12 +185,12 @@ def mean_estimate(sample: Sample, confidence: float) -> Estimate:
 
 def quantile_estimates(sample: Sample, shares: Sequence[float], confidence: float) -> list[Estimate]:
     """The quantiles of all observations, each with an interval; no controls, or one set for all."""
-    ordered = np.sort(sample.values)
+    ordered = Ordered(sample.values)
     return [quantile_estimate(sample, q, confidence, ordered) for q in shares]
 
 
-def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: FloatArray | None = None) -> Estimate:
-    """The q-quantile of all observations, with an interval; ``ordered`` are the sorted observations, if at hand.
+def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: Ordered | None = None) -> Estimate:
+    """The q-quantile of all observations, with an interval; ``ordered`` are the observations by rank, if at hand.
 
     The share of requests within the quantile has an interval by Student over batches; the observations where it begins
     and ends are the quantile's. Where few lie beyond the quantile, the interval holds also the order statistics of the
@@ -192,7 +199,7 @@ def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: Floa
     n = len(sample.values)
     if n == 0:
         return NOTHING
-    ordered = np.sort(sample.values) if ordered is None else ordered
+    ordered = Ordered(sample.values) if ordered is None else ordered
     found = ratio(sample.sums(sample.values <= _at(ordered, q)), sample)
     few = n * min(q, 1 - q) < FEWEST_BEYOND
     with_controls = found.freedom > 0 and found.shift != 0.0
@@ -215,7 +222,7 @@ def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: Floa
 
 
 def _of_few(
-    ordered: FloatArray,
+    ordered: Ordered,
     q: float,
     centre: float,
     ends: tuple[float, float],
@@ -235,22 +242,22 @@ def _of_few(
     if with_controls:
         return low, high
     # Few and far between: nearly independent, and the normal law too narrow and without skew.
-    below = float(special.bdtrik((1 - confidence) / 2, n, q))
-    above = float(special.bdtrik((1 + confidence) / 2, n, q))
+    below = float(_special().bdtrik((1 - confidence) / 2, n, q))
+    above = float(_special().bdtrik((1 + confidence) / 2, n, q))
     return (
         min(low, _ordered(ordered, np.ceil(below) if np.isfinite(below) else 0.0)),
         max(high, _ordered(ordered, np.ceil(above) + 1.0 if np.isfinite(above) else n + 1.0)),
     )
 
 
-def _within(ordered: FloatArray, share: float) -> float:
+def _within(ordered: Ordered, share: float) -> float:
     """As _at, but 0 for a share under 0 and infinite for one above 1."""
     if share > 1.0:
         return float("inf")
     return _at(ordered, share) if share >= 0.0 else 0.0
 
 
-def _at(ordered: FloatArray, share: float) -> float:
+def _at(ordered: Ordered, share: float) -> float:
     """The quantile of sorted observations, between two of them in proportion."""
     place = share * (len(ordered) - 1)
     below = int(place)
@@ -258,7 +265,7 @@ def _at(ordered: FloatArray, share: float) -> float:
     return float(ordered[below] + (place - below) * (ordered[above] - ordered[below]))
 
 
-def _ordered(ordered: FloatArray, rank: float) -> float:
+def _ordered(ordered: Ordered, rank: float) -> float:
     """The observation of a rank counted from 1, downwards; 0 before the first, infinite after the last."""
     if not rank < len(ordered) + 1:
         return float("inf")
@@ -274,11 +281,11 @@ def ratio(sums: FloatArray, sample: Sample) -> Ratio:
     counts, controls, replication = sample.counts.astype(np.float64), sample.controls, sample.replication
     n = float(counts.sum())
     while True:
-        residual = sums - sums.sum() / n * counts
-        found, left = _regressed(residual, controls, counts, n)
         several = len(replication) > 1 and bool((replication[1:] == replication[:-1]).any())
-        if not several or (len(sums) <= MOST_BATCHES and not _correlated(left, replication)):
-            return found
+        if not several or len(sums) <= MOST_BATCHES:
+            found, left = _regressed(sums - sums.sum() / n * counts, controls, counts, n)
+            if not several or not _correlated(left, replication):
+                return found
         pairs = _pairs(replication)
         sums, counts = np.add.reduceat(sums, pairs), np.add.reduceat(counts, pairs)
         controls = np.add.reduceat(controls, pairs, axis=1) if len(controls) else np.empty((0, len(pairs)))
@@ -327,7 +334,7 @@ def _correlated(left: FloatArray, replication: IntArray) -> bool:
     if square <= 0.0:
         return False
     together = float((left[1:] * left[:-1])[within].sum()) / square
-    return bool(together > float(special.ndtri(1.0 - CORRELATED_AT)) * float(within.sum()) ** 0.5)
+    return bool(together > float(_special().ndtri(1.0 - CORRELATED_AT)) * float(within.sum()) ** 0.5)
 
 
 def _pairs(replication: IntArray) -> IntArray:
@@ -365,6 +372,6 @@ def _sum_quantile(powers: FloatArray, n: FloatArray | np.float64, count: int, q:
     variance = np.maximum(powers[1] / n - mean**2, 0.0)
     third = powers[2] / n - 3.0 * mean * variance - mean**3
     skew = third / np.maximum(variance, 1e-12 * mean**2) ** 1.5 / count**0.5
-    z = float(special.ndtri(q))
+    z = float(_special().ndtri(q))
     found: FloatArray = count * mean + (count * variance) ** 0.5 * (z + (z * z - 1.0) * skew / 6.0)
     return found
