@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,9 @@ from typing import IO, Any
 
 from dfr_sizing.recording.types import Host, Server
 from dfr_sizing.staging.target import PASSWORD, Staging
+
+ANSWERS_WITHIN_S = 330.0
+"""Longest wait for an answer. Stated: half a minute more than the watching process gives itself (`watch.AT_MOST_S`)."""
 
 ENDS_WITHIN_S = 10.0
 """Time that the watching process has to end in when it has answered. Stated."""
@@ -110,10 +114,12 @@ class Collector:
                 self._process.stdin.flush()
 
     def _answer(self) -> dict[str, Any]:
-        """The next answer; empty where the watching process has ended."""
+        """The next answer; empty where the watching process has ended, or does not go on."""
         if self._process is None or self._process.stdout is None:
             return {}
         with suppress(OSError, ValueError):
+            if not select.select([self._process.stdout], [], [], ANSWERS_WITHIN_S)[0]:
+                return {}
             told: dict[str, Any] = json.loads(self._process.stdout.readline())
             return told
         return {}

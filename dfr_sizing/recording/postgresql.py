@@ -170,7 +170,7 @@ class Statistics:
         for row in (*place, *rows):
             found |= _numbers(row)
         if not wanted:
-            self.missing["wal"] = "pg_stat_wal came with PostgreSQL 14; bytes are those of the place in the WAL"
+            self.missing["pg_stat_wal"] = "came with PostgreSQL 14; bytes are those of the place in the WAL"
             found["wal_bytes"] = found.get("lsn", 0.0)
         return found
 
@@ -186,7 +186,7 @@ class Statistics:
                 found |= _numbers(row)
         here = columns.chosen(columns.IO, self._columns("pg_stat_io"))
         if not here:
-            self.missing["io"] = "pg_stat_io came with PostgreSQL 16"
+            self.missing["pg_stat_io"] = "came with PostgreSQL 16"
             return found
         where = {"who": "backend_type", "what": "object", "how": "context"}
         for row in self._asked("io", _select(where | here, "pg_stat_io")):

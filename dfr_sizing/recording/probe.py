@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import platform
 import time
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 from dfr_sizing.errors import InputError
 from dfr_sizing.recording.access_log import read_log
 from dfr_sizing.recording.host import Facts, read_facts
+from dfr_sizing.recording.processes import PROC
 from dfr_sizing.recording.seconds import Second, Watch
 
 PORT = 9186
@@ -95,6 +97,8 @@ class Answer(BaseHTTPRequestHandler):
 
 def open_probe(listen: str, port: int, log: Path | None, odoo_port: int) -> Probe:
     """A probe that watches this host and listens. Raises InputError."""
+    if not PROC.exists():
+        raise InputError("this host", platform.system(), "one with Linux", "name exporters in the staging file instead")
     if log is not None:
         try:
             log.open("rb").close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -10,9 +11,9 @@ from pathlib import Path
 from dfr_sizing.recording import store
 from dfr_sizing.recording.access_log import read_log
 from dfr_sizing.recording.collect import UNKNOWN, Collected
-from dfr_sizing.recording.host import identity, read_facts
+from dfr_sizing.recording.host import Facts, identity, read_facts
 from dfr_sizing.recording.postgresql import Statistics
-from dfr_sizing.recording.processes import GROUPS
+from dfr_sizing.recording.processes import GROUPS, PROC
 from dfr_sizing.recording.remote import ProbedHost, Remote, host_of, odoo_version, open_remotes
 from dfr_sizing.recording.seconds import Second, Watch
 from dfr_sizing.recording.types import Host, Server, Snapshot
@@ -40,6 +41,7 @@ class Sources:
     def __init__(self, staging: Staging, generator: int) -> None:
         self._staging = staging
         _, host, port = staging.origin
+        self._facts: Facts | None = None
         self._watch = Watch(port if host in LOOPBACK else NO_PORT, {generator: "generator"}, kept_s=None)
         self._statistics = Statistics(staging.postgresql)
         self._snapshots: list[Snapshot] = []
@@ -48,10 +50,13 @@ class Sources:
 
     def start(self) -> None:
         """Begin to watch, and connect."""
-        self._facts = read_facts(self._watch.speed.alone())
         self._statistics.connect()
         self._remotes, self._unreached = open_remotes(self._staging.probes)
-        self._watch.start()
+        if PROC.exists():
+            self._facts = read_facts(self._watch.speed.alone())
+            self._watch.start()
+        else:
+            self._unreached["here"] = f"{platform.system()} has no {PROC}: only a Linux host can be watched"
         for remote in self._remotes.values():
             remote.start()
 
@@ -80,9 +85,11 @@ class Sources:
 
     def _watched(self) -> list[Watched]:
         """All hosts. A probe on the generator's own host has seen what was seen here: it is left out."""
-        self._watch.stop()
-        own = self._watch.after(0.0)
-        found = [Watched(host_of(self._facts, own, clock_offset_s=0.0), own, "watched here")]
+        found = []
+        if self._facts is not None:
+            self._watch.stop()
+            own = self._watch.after(0.0)
+            found.append(Watched(host_of(self._facts, own, clock_offset_s=0.0), own, "watched here"))
         for url, remote in self._remotes.items():
             host, seconds = remote.finish()
             is_probe = isinstance(remote, ProbedHost)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from real_postgres import RealPostgres
 from dfr_sizing.recording import store
 from dfr_sizing.recording.collect import Collector
 from dfr_sizing.recording.seconds import Second
-from dfr_sizing.recording.sources import Watched, cpu_told
+from dfr_sizing.recording.sources import Sources, Watched, cpu_told
 from dfr_sizing.recording.types import Host
 from dfr_sizing.staging.target import PASSWORD, Staging
 
@@ -114,6 +115,20 @@ def test_a_watching_process_that_was_killed_is_named(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_watching_process_that_hangs_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = Collector(BARE)
+    collector.start()
+    process = collector._process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr("dfr_sizing.recording.collect.ANSWERS_WITHIN_S", 0.01)
+    monkeypatch.setattr("dfr_sizing.recording.collect.ENDS_WITHIN_S", 0.01)
+    assert collector.finish(tmp_path, 0.0, 1.0).hosts == ()
+    assert process.returncode == -signal.SIGKILL
+
+
 def test_a_collector_that_was_not_started_says_so(tmp_path: Path) -> None:
     found = Collector(BARE).finish(tmp_path, 0.0, 1.0)
     assert all("not started" in told for told in found.sources.values())
@@ -137,6 +152,16 @@ def test_the_password_of_the_users_is_not_handed_on(monkeypatch: pytest.MonkeyPa
     collector.close()
     assert b"hunter2" not in environment
     assert f"PATH={os.environ['PATH']}".encode() in environment
+
+
+def test_where_there_is_no_linux_all_else_is_collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dfr_sizing.recording.sources.PROC", tmp_path / "nowhere")
+    sources = Sources(BARE, os.getpid())
+    sources.start()
+    found = sources.finish(tmp_path, 0.0, 1.0)
+    assert found.hosts == ()
+    assert "only a Linux host" in found.sources["cpu"]
+    assert found.sources["log"].startswith("none: no log named")
 
 
 def host(name: str, *groups: str) -> Watched:
