@@ -133,7 +133,18 @@ def reachable_folder() -> Iterator[Path]:
 @contextmanager
 def stand_in(folder: Path, workers: int = 2, mapping: str = "dfr") -> Iterator[Running]:
     ready = folder / "staging.toml"
-    options = ("--workers", str(workers), "--port", "0", "--folder", folder, "--once-ready", ready, "--mapping", mapping)
+    options = (
+        "--workers",
+        str(workers),
+        "--port",
+        "0",
+        "--folder",
+        folder,
+        "--once-ready",
+        ready,
+        "--mapping",
+        mapping,
+    )
     process = dfr_size("staging", "up", *options)
     try:
         wait_until(lambda: ready.exists() or process.poll() is not None)
