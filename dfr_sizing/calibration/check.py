@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dfr_sizing.calibration.runs import Run
+from dfr_sizing.drivers import rule
 from dfr_sizing.errors import InputError
 from dfr_sizing.model import Model, RequestCost
 from dfr_sizing.simulation.compiled import simulate_closed
@@ -137,7 +138,7 @@ def predict(
         node_cpu=(0,),
         database_cpu=0,
         workers_per_node=run.workers,
-        backlog=8 * run.workers,
+        backlog=int(rule("odoo.backlog_per_worker")) * run.workers,
         parallel_pool=PARALLEL_POOL,
         disk=RUN_DISK,
         client_cpu=0,
