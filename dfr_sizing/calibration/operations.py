@@ -70,8 +70,10 @@ def operations_of(
 
 
 def _told(growth: Interval) -> Interval:
-    """Growth where it is told from none, else none: a registry's table is hundreds of times the measured one, and what
-    may be chance would be multiplied by that."""
+    """Growth where the measurements tell it from none, else none.
+
+    A registry's table is hundreds of times the measured one: what may be chance would be multiplied by that.
+    """
     return growth if growth.low > 0.0 else Interval(0.0, 0.0, growth.high)
 
 

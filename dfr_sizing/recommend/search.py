@@ -136,7 +136,8 @@ class Search:
                     if not failed:
                         self._begin(topology, down)
                     verdict = self._missed(topology, down, levels)
-                    forget(self.executor)
+                    if verdict or not levels.by_value:  # what is begun for an alternative that serves is wanted
+                        forget(self.executor)
                     failed.append(has)
                 verdicts[topology.shape] = verdict
             if not verdicts[topology.shape]:

