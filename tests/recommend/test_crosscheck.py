@@ -40,7 +40,7 @@ def stream(rate: float, cost: RequestCost = PLAIN, name: str = "list_view", *, b
     return Stream(name, rate, cost, background, miss_ratio=1.0)
 
 
-def simulated(system: System, streams: list[Stream], requests: int = 150_000) -> SituationResult:
+def simulated(system: System, streams: list[Stream], requests: int = 220_000) -> SituationResult:
     rate = sum(each.rate_per_s for each in streams)
     run = Job(system, tuple(streams), requests / rate / REPLICATIONS, 1, 0.99, 5)
     return result_of(run_all([run], REPLICATIONS, None)()[0], rate)
