@@ -27,7 +27,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from race import machine
 
-from dfr_sizing.plan import pictures
+from dfr_sizing import house_style
 
 HERE = Path(__file__).resolve().parent
 FARMERS = (1e5, 3e5, 1e6, 2e6, 3e6, 1e7, 3e7, 1e8)
@@ -167,15 +167,15 @@ def _keep(answer: Mapping[str, Any]) -> None:
 
 def draw(runs: Sequence[Run]) -> Figure:
     """Time and memory of an answer against farmers; what has no deployment is drawn hollow."""
-    with pictures.house_style():
-        figure = Figure(figsize=(pictures.WIDTH_IN, 5.6), dpi=pictures.DPI)
+    with house_style.house_style():
+        figure = Figure(figsize=(house_style.WIDTH_IN, 5.6), dpi=house_style.DPI)
         FigureCanvasAgg(figure)
         above, below = figure.subplots(2, 1, sharex=True)
-        _series(above, runs, "wall_s", pictures.BLUE, "o", "wall clock")
-        _series(above, runs, "cpu_s", pictures.ORANGE, "s", "CPU, all processes")
+        _series(above, runs, "wall_s", house_style.BLUE, "o", "wall clock")
+        _series(above, runs, "cpu_s", house_style.ORANGE, "s", "CPU, all processes")
         above.set(xscale="log", yscale="log", title="What an answer takes", ylabel="s")
-        _series(below, runs, "peak_tree_mib", pictures.GREEN, "^", "memory, all processes")
-        _series(below, runs, "peak_rss_mib", pictures.RED, "D", "memory, largest process")
+        _series(below, runs, "peak_tree_mib", house_style.GREEN, "^", "memory, all processes")
+        _series(below, runs, "peak_rss_mib", house_style.RED, "D", "memory, largest process")
         below.set(yscale="log", xlabel="farmers (hollow: the answer is that no deployment will do)", ylabel="MiB")
         for axis in (above.yaxis, below.xaxis, below.yaxis):
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

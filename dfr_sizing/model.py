@@ -30,16 +30,19 @@ BUNDLED = "odoo18-reference"
 class Operation:
     """What one operation costs on the model's CPU, the request around it included.
 
-    Seconds of CPU; ``cv`` the coefficient of variation of the whole; ``tail_share`` of the operations cost
-    ``tail_factor`` times as much in the database. ``statements`` wake a backend each; ``threads`` processes share the
-    database work; ``pages`` distinct pages are touched; ``wal_bytes`` are written (0: no commit to wait for).
-    ``grows_with_rows``: whether the database's cost grows in proportion to the table's rows.
+    ``app_cpu`` and ``database_cpu`` are seconds of CPU with their 95 % interval (exact: none was stated); ``cv`` the
+    coefficient of variation of the whole; ``tail_share`` of the operations cost ``tail_factor`` times as much in the
+    database. ``statements`` wake a backend each; ``threads`` processes share the database work; ``pages`` distinct
+    pages are touched; ``wal_bytes`` are written (0: no commit to wait for). ``growth`` is the share of the database's
+    cost, on a table of the model's ``table_rows``, that is in proportion to the table's rows; above 1 where a larger
+    table costs more than in proportion, as when it outgrows the CPU's cache. ``counts``: what one
+    request held where it was a whole request of the DFR, as batch_farmers = 50.
     """
 
     name: str
     measured_as: str
-    app_cpu_s: float
-    database_cpu_s: float
+    app_cpu: Interval
+    database_cpu: Interval
     cv: float
     statements: float
     threads: int
@@ -47,9 +50,24 @@ class Operation:
     wal_bytes: float
     tail_share: float
     tail_factor: float
-    grows_with_rows: bool
+    growth: Interval
     label: Label
     source: str
+    counts: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    @property
+    def app_cpu_s(self) -> float:
+        """Seconds of Python."""
+        return self.app_cpu.mid
+
+    @property
+    def database_cpu_s(self) -> float:
+        """Seconds of SQL."""
+        return self.database_cpu.mid
+
+    def grown(self, rows: float, table_rows: float) -> float:
+        """What the database's cost is multiplied by on ``rows`` rows; never less than where it was measured."""
+        return 1.0 + self.growth.mid * max(0.0, rows / table_rows - 1.0)
 
     @property
     def variance(self) -> float:
@@ -63,16 +81,19 @@ class Contention:
 
     CPU time is multiplied by ``busy_factor + idle_slope x (1 - utilisation)``: processes in each other's way cost a
     little more than one process alone, and a host that is often idle costs more per request than a busy one.
-    ``dispatch_s`` and ``misplaced`` are Cpu's. ``think_stretch`` is the load generator's own: the think time it keeps
-    over the one it was told.
+    ``dispatch_s`` and ``misplaced_s`` are Cpu's. ``think_stretch`` is the load generator's own: the think time it keeps
+    over the one it was told. ``app_background`` and ``database_background`` are cores that Odoo and PostgreSQL take
+    without any request; like ``think_stretch`` they are used where the model is held against a load test, only.
     """
 
     app_busy_factor: float
     database_busy_factor: float
     idle_slope: float
     dispatch_s: float
-    misplaced: float
+    misplaced_s: float
     think_stretch: float
+    app_background: float = 0.0
+    database_background: float = 0.0
 
     def factor(self, busy_factor: float, utilisation: float, reach: float = 1.0) -> float:
         """What CPU demand is multiplied by at a utilisation of 0 to 1.
@@ -131,7 +152,13 @@ class RequestCost:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Operations measured on one host, how they contend, and where they were measured."""
+    """Operations measured on one host, how they contend, and where they were measured.
+
+    ``speed_ms`` is the CPU time of the probe's fixed loop on that host (0: not recorded), ``speed_share`` how far
+    demands follow it when the host drifts. ``check_error`` holds the errors against measurement, as fractions: of the
+    load that was held out, or, in a model of the older format, the worst over all steps; ``accepted`` in it says that
+    they are above the limits and were accepted.
+    """
 
     name: str
     measured_on: str
@@ -145,15 +172,47 @@ class Model:
     operations: Mapping[str, Operation] = field(hash=False)
     check_error: Mapping[str, float] = field(hash=False)
     folder: Path | None = None
+    speed_ms: float = 0.0
+    speed_share: float = 1.0
+    cpu_speed_label: Label = Label.DERIVED
 
     def cost(
         self, request: RequestClass, counts: Mapping[str, float], rows: float, switches: Mapping[str, bool]
     ) -> RequestCost:
-        """The cost of a request, its parts counted by ``counts``, on a table of ``rows`` rows."""
+        """The cost of a request on a table of ``rows`` rows: as measured whole, or else of its parts."""
+        if request.name in self.operations and request.name not in part_names():
+            return self._measured_whole(self.operations[request.name], request, counts, rows)
+        return self._composed(request, counts, rows, switches)
+
+    def _measured_whole(
+        self, whole: Operation, request: RequestClass, counts: Mapping[str, float], rows: float
+    ) -> RequestCost:
+        """The fixed overhead, and the rest in proportion to the product of the counts that the operation names."""
+        overhead = self.operations["overhead"]
+        times = math.prod(counts[name] / measured for name, measured in whole.counts.items())
+
+        def scaled(total: float, fixed: float) -> float:
+            return fixed + max(0.0, total - fixed) * times
+
+        return RequestCost(
+            app_cpu_s=scaled(whole.app_cpu_s, overhead.app_cpu_s),
+            database_cpu_s=scaled(whole.database_cpu_s * whole.grown(rows, self.table_rows), overhead.database_cpu_s),
+            cv=math.hypot(whole.cv, request.size_cv),
+            statements=scaled(whole.statements, overhead.statements),
+            threads=whole.threads,
+            pages=whole.pages * times,
+            wal_bytes=whole.wal_bytes * times,
+            tail_share=whole.tail_share,
+            tail_factor=whole.tail_factor,
+        )
+
+    def _composed(
+        self, request: RequestClass, counts: Mapping[str, float], rows: float, switches: Mapping[str, bool]
+    ) -> RequestCost:
+        """The rule of composition, the parts counted by ``counts``."""
         overhead = self.operations["overhead"]
         app, database, variance = overhead.app_cpu_s, overhead.database_cpu_s, overhead.variance
         statements, pages, wal = overhead.statements, 0.0, 0.0
-        growth = max(1.0, rows / self.table_rows)
         threads, scanned, tail_share, tail_factor = 1, 0.0, 0.0, 1.0
         for part in request.parts:
             if part.when and not _holds(part.when, switches):
@@ -162,7 +221,7 @@ class Model:
             times = part.times * math.prod(counts[name] for name in part.per)
             own_app = max(0.0, operation.app_cpu_s - overhead.app_cpu_s)
             base_database = max(0.0, operation.database_cpu_s - overhead.database_cpu_s)
-            own_database = base_database * (growth if operation.grows_with_rows else 1.0)
+            own_database = base_database * operation.grown(rows, self.table_rows)
             app += times * own_app
             database += times * own_database
             # Operations within a request vary on their own, so variances add; a fraction of one scales as a whole,
@@ -184,7 +243,7 @@ class Model:
     def ledger(self) -> tuple[Assumption, ...]:
         """The model's own numbers, one line each."""
         lines = [
-            Assumption("model.cpu_speed", self.cpu_speed, "AWS m5 = 1", self.cpu_speed_source, Label.DERIVED),
+            Assumption("model.cpu_speed", self.cpu_speed, "AWS m5 = 1", self.cpu_speed_source, self.cpu_speed_label),
             *(
                 Assumption(f"model.{name}", value, unit, f"fitted to the runs of {self.name}", Label.MEASURED)
                 for name, value, unit in (
@@ -192,21 +251,19 @@ class Model:
                     ("database_busy_factor", self.contention.database_busy_factor, "times"),
                     ("idle_slope", self.contention.idle_slope, "times"),
                     ("dispatch_ms", self.contention.dispatch_s * 1e3, "ms"),
-                    ("misplaced", self.contention.misplaced, "fraction"),
+                    ("misplaced_ms", self.contention.misplaced_s * 1e3, "ms"),
                 )
             ),
         ]
         for operation in self.operations.values():
-            lines += [
-                Assumption(
-                    f"model.{operation.name}.{what}_cpu_ms",
-                    round(1e3 * value, 4),
-                    f"ms of {self.cpu_name}",
-                    operation.source,
-                    operation.label,
-                )
-                for what, value in (("app", operation.app_cpu_s), ("database", operation.database_cpu_s))
-            ]
+            for what, value in (("app", operation.app_cpu), ("database", operation.database_cpu)):
+                name, milliseconds = f"model.{operation.name}.{what}_cpu_ms", value.scaled(1e3)
+                shown = Interval(*(round(bound, 4) for bound in milliseconds.bounds))
+                told = shown.mid if shown.is_exact else shown
+                lines.append(Assumption(name, told, f"ms of {self.cpu_name}", operation.source, operation.label))
+            if operation.growth.high > 0.0:
+                name, why = f"model.{operation.name}.growth", "share of its SQL in proportion to the table's rows"
+                lines.append(Assumption(name, operation.growth, "fraction", why, operation.label))
         return tuple(lines)
 
 
@@ -236,6 +293,12 @@ def request_classes() -> dict[str, RequestClass]:
         )
         for name, row in tomllib.loads(text).items()
     }
+
+
+@cache
+def part_names() -> frozenset[str]:
+    """Operations that requests are made of; one of such a name is never a whole request (``login`` is both)."""
+    return frozenset(part.operation for request in request_classes().values() for part in request.parts)
 
 
 def request_ledger() -> tuple[Assumption, ...]:
@@ -288,12 +351,17 @@ def _read(path: Path) -> Model:
                 database_busy_factor=_number(shared, "database_busy_factor"),
                 idle_slope=_number(shared, "idle_slope"),
                 dispatch_s=_number(shared, "dispatch_ms") / 1e3,
-                misplaced=_number(shared, "misplaced"),
+                misplaced_s=_number(shared, "misplaced_ms") / 1e3,
                 think_stretch=_number(shared, "think_stretch"),
+                app_background=_number(shared, "app_background"),
+                database_background=_number(shared, "database_background"),
             ),
             operations={name: _operation(name, row) for name, row in data["operation"].items()},
             check_error=data.get("check", {}),
             folder=path.parent,
+            speed_ms=_number(cpu, "speed_ms"),
+            speed_share=_number(cpu, "speed_share"),
+            cpu_speed_label=Label(cpu["label"]),
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise InputError("the model", path, "a complete model file", f"calibrate it again ({error!r})") from None
@@ -303,8 +371,8 @@ def _operation(name: str, row: Mapping[str, Any]) -> Operation:
     return Operation(
         name=name,
         measured_as=row["measured_as"],
-        app_cpu_s=_number(row, "app_cpu_ms") / 1e3,
-        database_cpu_s=_number(row, "database_cpu_ms") / 1e3,
+        app_cpu=_interval(row, "app_cpu_ms", 1e3),
+        database_cpu=_interval(row, "database_cpu_ms", 1e3),
         cv=_number(row, "cv"),
         statements=_number(row, "statements"),
         threads=int(_number(row, "threads")),
@@ -312,9 +380,10 @@ def _operation(name: str, row: Mapping[str, Any]) -> Operation:
         wal_bytes=_number(row, "wal_bytes"),
         tail_share=_number(row, "tail_share"),
         tail_factor=_number(row, "tail_factor"),
-        grows_with_rows=_switch(row, "grows_with_rows"),
+        growth=_interval(row, "growth"),
         label=Label(row["label"]),
         source=row["source"],
+        counts={name: _number(row["counts"], name) for name in row.get("counts", {})},
     )
 
 
@@ -324,8 +393,8 @@ def _number(row: Mapping[str, Any], key: str) -> float:
     return float(row[key])
 
 
-def _switch(row: Mapping[str, Any], key: str) -> bool:
-    value = row[key]
-    if not isinstance(value, bool):
-        raise TypeError(f"{key} = {value!r} is neither true nor false")
-    return value
+def _interval(row: Mapping[str, Any], key: str, unit: float = 1.0) -> Interval:
+    """A number, or low, mid and high, over ``unit``."""
+    bounds = row[key] if isinstance(row[key], list) else [row[key]] * 3
+    low, mid, high = (_number({key: bound}, key) / unit for bound in bounds)
+    return Interval(low, mid, high)

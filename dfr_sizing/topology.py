@@ -114,7 +114,7 @@ def host_cpu(instance: InstanceType, model: Model) -> Cpu:
         threads_per_core=instance.threads_per_core,
         smt_gain=instance.smt_gain.mid,
         dispatch_s=model.contention.dispatch_s,
-        misplaced=model.contention.misplaced,
+        misplaced_s=model.contention.misplaced_s,
     )
 
 

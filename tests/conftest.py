@@ -1,4 +1,4 @@
-"""What several tests share: answers that the plan is tried on, deployments to try recovery on."""
+"""What several tests share: answers that the plan is tried on, deployments to try recovery on, a load test."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import made
 import plan_fixtures
 import pytest
 import stand_in_process
+from first_model import first_model
 from real_postgres import real_postgres  # noqa: F401 - a fixture for all
 
+from dfr_sizing.calibration.calibrate import Calibration, calibrate
 from dfr_sizing.recommend.types import Infeasible, Recommendation, Rejection
 from dfr_sizing.recovery import RecoveryInput
 
@@ -35,6 +38,20 @@ def silent() -> Recommendation:
 def in_paanga() -> Recommendation:
     """In Tonga's currency, at an uncertain rate."""
     return plan_fixtures.recommendation("TOP", (2.2, 2.4, 2.6))
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a load test of a known model. Not to be changed: copy it."""
+    return made.make(tmp_path_factory.mktemp("recordings") / "night", made.known_model())
+
+
+@pytest.fixture(scope="session")
+def calibrated(recorded: Path) -> Calibration:
+    """What is found in it."""
+    with pytest.MonkeyPatch.context() as patch:
+        made.quick(patch)
+        return calibrate([recorded], "found", first_model(), None, 1, 1)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from first_model import FOLDER, first_model
 
 from dfr_sizing.demand import Situation, demand
 from dfr_sizing.errors import InputError
@@ -30,7 +31,7 @@ COUNTS = {
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return load_model()
+    return first_model()
 
 
 def cost(model: Model, name: str, rows: float = 0.0, switches: dict[str, bool] = INDEXED) -> RequestCost:
@@ -72,11 +73,12 @@ def additive(found: RequestCost) -> dict[str, float]:
 
 def test_bundled_model_loads_by_name_by_folder_and_by_file(model: Model) -> None:
     folder = models_folder() / BUNDLED
+    model = load_model()
     assert model == load_model(BUNDLED) == load_model(folder) == load_model(folder / "model.toml")
     assert model.folder == folder
     assert model.name == BUNDLED
     assert isinstance(model.cpu_speed, Interval)
-    assert model.table_rows == 200_000
+    assert 50_000 < model.table_rows < 60_000
     assert 0.9 < model.contention.app_busy_factor < 1.5
     assert 0.0 < model.contention.dispatch_s < 0.002
 
@@ -164,7 +166,7 @@ def test_cost_grows_with_the_table_only_by_scans(model: Model, name: str, switch
             if one.operation == part.operation
         )
         for part in parts
-        if model.operations[part.operation].grows_with_rows
+        if model.operations[part.operation].growth.mid > 0.0
     }
     base, grown = cost(model, name, 200_000, switches), cost(model, name, 2_000_000, switches)
     overhead = model.operations["overhead"]
@@ -240,6 +242,66 @@ def test_every_class_is_asked_for_in_some_situation_and_refers_to_what_there_is(
             assert part.times > 0.0
 
 
+def measured_whole(model: Model, name: str, **fields: object) -> tuple[Model, Operation]:
+    """The model with a whole request that was measured itself."""
+    whole = replace(model.operations["create"], name=name, **fields)  # type: ignore[arg-type]
+    return replace(model, operations={**model.operations, name: whole}), whole
+
+
+def test_a_request_that_was_measured_whole_costs_that_and_not_its_parts(model: Model) -> None:
+    changed, whole = measured_whole(model, "external_lookup", threads=2, tail_share=0.1, tail_factor=3.0)
+    found = cost(changed, "external_lookup")
+    for field in ("app_cpu_s", "database_cpu_s", "cv", "statements", "pages", "wal_bytes", "threads", "tail_share"):
+        assert getattr(found, field) == pytest.approx(getattr(whole, field)), field
+    assert cost(changed, "record_read") == cost(model, "record_read")
+
+
+@pytest.mark.parametrize(("farmers", "times"), [(25.0, 0.5), (50.0, 1.0), (500.0, 10.0)])
+def test_a_sync_that_was_measured_whole_is_scaled_by_what_it_holds(model: Model, farmers: float, times: float) -> None:
+    counts = {"batch_farmers": 100.0, "plots_per_farmer": 1.0}
+    changed, whole = measured_whole(model, "mobile_sync_full", counts=counts)
+    asked = COUNTS | {"batch_farmers": farmers}  # with two plots each
+    found = changed.cost(request_classes()["mobile_sync_full"], asked, 0.0, INDEXED)
+    overhead = model.operations["overhead"]
+    for field in ("app_cpu_s", "database_cpu_s", "statements"):
+        fixed = getattr(overhead, field)
+        assert getattr(found, field) == pytest.approx(fixed + times * (getattr(whole, field) - fixed)), field
+    assert found.wal_bytes == pytest.approx(times * whole.wal_bytes)
+    assert found.cv == pytest.approx(math.hypot(whole.cv, 0.1))
+
+
+def test_an_operation_that_requests_are_made_of_is_never_taken_for_a_whole_request(model: Model) -> None:
+    # the password check alone is the operation login; the request of that name has the page before it
+    assert "login" in model.operations
+    assert additive(cost(model, "login")) == pytest.approx(by_hand(model, {"login_page": 1, "login": 1}))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_share_of_the_sql_grows_with_the_table(model: Model, share: float) -> None:
+    scan = replace(model.operations["scan"], growth=Interval(0.0, share, 1.0))
+    changed = replace(model, operations={**model.operations, "scan": scan})
+    own = above(scan, model.operations["overhead"])[1]
+    more = cost(changed, "dashboard", 10 * model.table_rows).database_cpu_s - cost(changed, "dashboard").database_cpu_s
+    assert more == pytest.approx(9.0 * share * own)
+    whole, _ = measured_whole(model, "dashboard", growth=Interval.exactly(share))
+    grown, small = (cost(whole, "dashboard", rows).database_cpu_s for rows in (10 * model.table_rows, 0.0))
+    assert grown == pytest.approx(small * (1.0 + 9.0 * share))
+
+
+def test_an_interval_in_the_file_reaches_the_ledger_and_its_middle_the_cost(model: Model, tmp_path: Path) -> None:
+    path = broken_model(tmp_path / "model.toml", "app_cpu_ms = 12.115", "app_cpu_ms = [11, 12.115, 14]")
+    changed = load_model(path)
+    assert changed.operations["create"].app_cpu.bounds == pytest.approx((0.011, 0.012115, 0.014))
+    line = next(line for line in changed.ledger() if line.name == "model.create.app_cpu_ms")
+    assert line.value == Interval(11.0, 12.115, 14.0)
+    assert cost(changed, "record_create") == cost(model, "record_create")
+
+
+@pytest.mark.parametrize("bounds", ["[1, 2]", "[3, 2, 1]", "[1, 2, true]", "[]"])
+def test_a_model_file_with_an_interval_that_is_none_is_refused(tmp_path: Path, bounds: str) -> None:
+    assert refuses_model(broken_model(tmp_path / "model.toml", "app_cpu_ms = 12.115", f"{{key}} = {bounds}"))
+
+
 def test_ledger_of_the_model_gives_both_demands_of_each_operation(model: Model) -> None:
     ledger = {line.name: line for line in model.ledger()}
     for operation in model.operations.values():
@@ -248,7 +310,8 @@ def test_ledger_of_the_model_gives_both_demands_of_each_operation(model: Model) 
         assert (line.label, line.source) == (operation.label, operation.source)
     assert ledger["model.dispatch_ms"].value == pytest.approx(1e3 * model.contention.dispatch_s)
     assert ledger["model.indexed_search.app_cpu_ms"].label is Label.DERIVED
-    assert len(ledger) == 6 + 2 * len(model.operations)
+    growing = sum(operation.growth.high > 0.0 for operation in model.operations.values())
+    assert len(ledger) == 6 + 2 * len(model.operations) + growing
 
 
 LINES = [
@@ -263,7 +326,7 @@ LINES = [
 
 def broken_model(path: Path, line: str, broken: str) -> Path:
     """The bundled model with the first such line replaced."""
-    text = (models_folder() / BUNDLED / "model.toml").read_text(encoding="utf-8")
+    text = (FOLDER / "model.toml").read_text(encoding="utf-8")
     assert line in text
     path.write_text(text.replace(line, broken.format(key=line.split(" ", maxsplit=1)[0]), 1), encoding="utf-8")
     return path
@@ -287,7 +350,7 @@ def test_a_model_file_with_another_text_for_a_number_or_a_label_is_refused(tmp_p
     assert refuses_model(broken_model(tmp_path / "model.toml", line, '{key} = "x"'))
 
 
-@pytest.mark.parametrize("line", ["think_stretch = 1.037", "cv = 0.235", "wal_bytes = 0", "grows_with_rows = false"])
+@pytest.mark.parametrize("line", ["think_stretch = 1.037", "cv = 0.235", "wal_bytes = 0", "growth = 0"])
 def test_a_model_file_with_a_text_for_what_is_not_converted_is_refused(tmp_path: Path, line: str) -> None:
     assert refuses_model(broken_model(tmp_path / "model.toml", line, '{key} = "x"'))
 

@@ -2,98 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from dfr_sizing.calibration.check import LIMITS, StepCheck
+from dfr_sizing.calibration.check import HELD_OUT_LIMITS, LIMITS, StepCheck
+from dfr_sizing.interval import Interval
 from dfr_sizing.model import Model
 
 _COLUMNS = ("throughput", "mean", "p95")
 
 
-def worst_errors(steps: Sequence[StepCheck]) -> dict[str, float]:
-    """The largest error of each kind over all steps, scaled and raw, and how many steps miss a limit."""
-    worst: dict[str, float] = {"steps": len(steps), "steps_missed": sum(1 for step in steps if step.missed)}
-    for name in _COLUMNS:
-        worst[name] = round(max(abs(step.errors(step.scaled)[name]) for step in steps), 4)
-        worst[f"raw_{name}"] = round(max(abs(step.errors(step.raw)[name]) for step in steps), 4)
-    return worst
-
-
-def _rows(steps: Sequence[StepCheck]) -> list[list[str]]:
-    rows = []
-    for step in steps:
-        run, scaled, raw = step.run, step.errors(step.scaled), step.errors(step.raw)
-        rows.append(
-            [
-                run.tag,
-                f"{run.users}",
-                f"{run.workers}",
-                f"{run.think_s:g}",
-                f"{run.throughput:.1f}",
-                f"{1e3 * run.mean_s:.0f}",
-                f"{1e3 * run.p95_s:.0f}",
-                *(f"{scaled[name]:+.1%}" for name in _COLUMNS),
-                *(f"{raw[name]:+.1%}" for name in _COLUMNS),
-                "misses " + ", ".join(step.missed) if step.missed else "met",
-            ]
-        )
-    return rows
-
-
 _HEAD = [
-    "run",
-    "users",
-    "workers",
-    "think s",
-    "req/s",
-    "mean ms",
-    "p95 ms",
-    "X err",
-    "mean err",
-    "p95 err",
-    "raw X",
-    "raw mean",
-    "raw p95",
+    *("run", "users", "workers", "think s", "req/s", "mean ms", "p95 ms"),
+    *("X", "mean", "p95"),
+    *("speed X", "speed mean", "speed p95"),
+    *("raw X", "raw mean", "raw p95"),
     "limits",
 ]
+_LEFT = {0, len(_HEAD) - 1}
+"""Columns of text."""
+
+
+def _row(step: StepCheck) -> list[str]:
+    run = step.run
+    said = [step.errors(way) for way in (step.by_cpu, step.by_speed, step.raw)]
+    missed = step.missed_held_out if run.held_out else step.missed
+    return [
+        f"{run.tag} (held out)" if run.held_out else run.tag,
+        f"{run.users}",
+        f"{run.workers}",
+        f"{run.think_s:g}",
+        f"{run.throughput:.1f}",
+        f"{1e3 * run.mean_s:.0f}",
+        f"{1e3 * run.p95_s:.0f}",
+        *(f"{errors[name]:+.1%}" for errors in said for name in _COLUMNS),
+        "misses " + ", ".join(missed) if missed else "met",
+    ]
+
+
+def _limits(limits: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {limit:.0%}" for name, limit in limits.items())
 
 
 def check_text(model: Model, steps: Sequence[StepCheck]) -> str:
     """The check as a table for a terminal."""
-    table = [_HEAD, *_rows(steps)]
+    table = [_HEAD, *map(_row, steps)]
     widths = [max(len(row[column]) for row in table) for column in range(len(_HEAD))]
-    lines = [f"{model.name}: measured, and predicted over measured less one (demands scaled to the run; raw beside)"]
+    lines = [
+        (
+            f"{model.name}: measured, and predicted over measured less one: demands scaled by the run's own CPU per "
+            "request, by its speed score (speed), and as the model has them (raw)"
+        )
+    ]
     for row in table:
         cells = [
-            cell.ljust(width) if at in {0, 13} else cell.rjust(width) for at, (cell, width) in _numbered(row, widths)
+            cell.ljust(width) if at in _LEFT else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
-    limits = ", ".join(f"{name} {limit:.0%}" for name, limit in LIMITS.items())
-    missed = sum(1 for step in steps if step.missed)
-    lines.append(f"Limits after scaling: {limits}. {len(steps) - missed} of {len(steps)} steps meet them.")
+    met = sum(1 for step in steps if not (step.missed_held_out if step.run.held_out else step.missed))
+    lines.append(
+        f"Limits by CPU: {_limits(LIMITS)}; of a held-out load, by speed: {_limits(HELD_OUT_LIMITS)}. "
+        f"{met} of {len(steps)} steps meet them."
+    )
     return "\n".join(lines) + "\n"
 
 
-def _numbered(row: list[str], widths: list[int]) -> list[tuple[int, tuple[str, int]]]:
-    return list(enumerate(zip(row, widths, strict=True)))
-
-
-def card_text(model: Model, steps: Sequence[StepCheck]) -> str:
-    """The model card in Markdown."""
-    shared, worst = model.contention, worst_errors(steps)
+def model_lines(model: Model) -> list[str]:
+    """What the model is, as a table in Markdown."""
+    shared = model.contention
+    speed = f"one core is {model.cpu_speed.mid:.4g} of an AWS m5 core"
     lines = [
-        f"# Model card: {model.name}",
-        "",
-        "Written by `dfr-size model fit`. What the runs teach is in README.md beside this file.",
-        "",
         "| | |",
         "|---|---|",
         f"| measured on | {model.measured_on} |",
         f"| Odoo | {model.odoo} |",
         f"| PostgreSQL | {model.postgresql} |",
         (
-            f"| CPU | {model.cpu_name}; one core is {model.cpu_speed.mid:g} of an AWS m5 core "
-            f"({model.cpu_speed.low:g} to {model.cpu_speed.high:g}) |"
+            f"| CPU | {model.cpu_name}; {speed} ({model.cpu_speed.low:.4g} to {model.cpu_speed.high:.4g}), "
+            f"{model.cpu_speed_label}: {model.cpu_speed_source} |"
         ),
         f"| table | {model.table_rows:,} rows |",
         (
@@ -103,39 +89,55 @@ def card_text(model: Model, steps: Sequence[StepCheck]) -> str:
         f"| surcharge of an idle host | + {shared.idle_slope:g} x (1 - utilisation) |",
         (
             f"| wait for a time slice | {1e3 * shared.dispatch_s:g} ms for each process too many per core; "
-            f"misplaced share {shared.misplaced:g} |"
+            f"{1e3 * shared.misplaced_s:g} ms where an idle core is overlooked |"
         ),
         f"| load generator | keeps {shared.think_stretch:g} times the think time it is told |",
-        "",
+    ]
+    if shared.app_background or shared.database_background:
+        took = f"Odoo {shared.app_background:g}, PostgreSQL {shared.database_background:g} cores; left out of sizing"
+        lines.append(f"| without any request | {took} |")
+    if model.speed_ms:
+        follows = f"demands follow its changes to {model.speed_share:.0%}"
+        lines.append(f"| fixed loop | {model.speed_ms:.4g} ms of CPU; {follows} |")
+    return lines
+
+
+def operation_lines(model: Model) -> list[str]:
+    """The operations as a table in Markdown; intervals where there are any."""
+    lines = [
         "## Operations",
         "",
-        "| operation | Odoo CPU ms | PostgreSQL CPU ms | cv | statements | WAL bytes | label | source |",
-        "|---|---|---|---|---|---|---|---|",
+        "| operation | Odoo CPU ms | PostgreSQL CPU ms | cv | statements | WAL bytes | growth | label | source |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {op.name} | {1e3 * op.app_cpu_s:.2f} | {1e3 * op.database_cpu_s:.2f} | {op.cv:g} | {op.statements:g} "
-        f"| {op.wal_bytes:,.0f} | {op.label} | {op.source} |"
+    return lines + [
+        f"| {op.name} | {_milliseconds(op.app_cpu)} | {_milliseconds(op.database_cpu)} | {op.cv:g} "
+        f"| {op.statements:g} | {op.wal_bytes:,.0f} | {_range(op.growth, '.2g')} | {op.label} | {op.source} |"
         for op in model.operations.values()
     ]
-    lines += [
-        "",
+
+
+def _milliseconds(value: Interval) -> str:
+    return _range(value.scaled(1e3), ".2f")
+
+
+def _range(value: Interval, form: str) -> str:
+    return f"{value.mid:{form}}" + ("" if value.is_exact else f" ({value.low:{form}} to {value.high:{form}})")
+
+
+def check_lines(steps: Sequence[StepCheck]) -> list[str]:
+    """The error at every load step as a table in Markdown."""
+    return [
         "## Error against measurement",
         "",
-        "Predicted over measured less one. *Scaled*: demands times the CPU per request that this step measured over "
-        "what the model says, because the host drifted; *raw*: the model's own demands. Limits after scaling: "
-        + ", ".join(f"{name} {limit:.0%}" for name, limit in LIMITS.items())
-        + ".",
+        (
+            "Predicted over measured less one. First: demands times the CPU per request that this step measured "
+            f"over what the model says; limits {_limits(LIMITS)}. *speed*: demands times the step's speed score over "
+            f"the model's; limits of a held-out step {_limits(HELD_OUT_LIMITS)}. *raw*: the model's own demands."
+        ),
         "",
         "| " + " | ".join(_HEAD) + " |",
         "|" + "---|" * len(_HEAD),
-        *("| " + " | ".join(row) + " |" for row in _rows(steps)),
+        *("| " + " | ".join(_row(step)) + " |" for step in steps),
         "",
-        (
-            f"Worst after scaling: throughput {worst['throughput']:.1%}, mean {worst['mean']:.1%}, "
-            f"p95 {worst['p95']:.1%}; "
-            f"raw: throughput {worst['raw_throughput']:.1%}, mean {worst['raw_mean']:.1%}, p95 {worst['raw_p95']:.1%}."
-        ),
     ]
-    missed = [f"{step.run.tag} ({', '.join(step.missed)})" for step in steps if step.missed]
-    lines += ["", f"Steps that miss a limit: {'; '.join(missed)}." if missed else "Every step meets the limits."]
-    return "\n".join(lines) + "\n"

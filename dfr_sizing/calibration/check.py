@@ -1,12 +1,15 @@
-"""Holds a Model against a load test: simulate the run's users on the run's host, compare what was measured.
+"""Holds a Model against a load test: simulate the run's users on the run's hosts, compare what was measured.
 
-Two comparisons. *Raw*: the model's own demands. *Scaled*: the demands times what this run measured per request over
-what the model says, for Odoo and for PostgreSQL apart, because the host drifted from run to run; what remains is the
-error of the simulation itself.
+Three comparisons. *Raw*: the model's own demands. *By speed*: the demands times the CPU time that a fixed loop took
+during the run over what it took at calibration, as far as demands follow it (``Model.speed_share``): what the model
+says once the host's own drift is known. *By CPU*: the
+demands times what this run measured per request over what the model says, for Odoo and for PostgreSQL apart; what
+remains is the error of the simulation itself.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -26,20 +29,23 @@ REQUESTS = 200_000
 WARM_UP = 0.05
 """Share of a run that is cut: the users start together, and queues of a closed system settle within seconds."""
 LIMITS = {"throughput": 0.05, "mean": 0.10, "p95": 0.20}
-"""What a model has to keep after scaling (ARCHITECTURE.md, calibration)."""
-PARALLEL_POOL = 8
-"""max_parallel_workers of the runs: PostgreSQL's default."""
+"""What the simulation has to keep once demands are those of the run (ARCHITECTURE.md, calibration)."""
+HELD_OUT_LIMITS = {name: rule(f"calibration.held_out_{name}") for name in LIMITS}
+"""What a model has to keep on a load that it was not fitted on, by speed."""
 RUN_DISK = Disk(iops=10_000.0, read_latency_s=2e-4, flush_latency_s=1.6e-4, write_bytes_per_s=5e8)
 """The runs' disk: fdatasync 160 microseconds, as measured; the table was in memory, so the rest counts for nothing."""
 
 
 class Prediction(NamedTuple):
-    """What the simulation says of a run. Seconds."""
+    """What the simulation says of a run. Seconds; utilisation of Odoo's and of PostgreSQL's host."""
 
     throughput: float
     mean_s: float
+    p50_s: float
     p95_s: float
-    utilisation: float
+    p99_s: float
+    app_utilisation: float = 1.0
+    database_utilisation: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,8 @@ class StepCheck:
     """One run beside its simulation; errors are fractions, predicted over measured less one."""
 
     run: Run
-    scaled: Prediction
+    by_cpu: Prediction
+    by_speed: Prediction
     raw: Prediction
 
     def errors(self, prediction: Prediction) -> dict[str, float]:
@@ -60,42 +67,53 @@ class StepCheck:
 
     @property
     def missed(self) -> tuple[str, ...]:
-        """The limits that the scaled prediction misses."""
-        errors = self.errors(self.scaled)
+        """The limits of the simulation that it misses with the run's own CPU."""
+        errors = self.errors(self.by_cpu)
         return tuple(name for name, limit in LIMITS.items() if not abs(errors[name]) <= limit)
 
+    @property
+    def missed_held_out(self) -> tuple[str, ...]:
+        """The limits for a held-out load that the model misses, by speed."""
+        errors = self.errors(self.by_speed)
+        return tuple(name for name, limit in HELD_OUT_LIMITS.items() if not abs(errors[name]) <= limit)
+
     def as_json(self) -> dict[str, object]:
-        """The step as plain values, errors as fractions."""
-        scaled, raw = self.errors(self.scaled), self.errors(self.raw)
+        """The step as plain values; errors are fractions, by CPU, by speed (``speed_``) and raw (``raw_``)."""
+        ways = {"": self.by_cpu, "speed_": self.by_speed, "raw_": self.raw}
         return {
             "run": self.run.tag,
             "users": self.run.users,
             "workers": self.run.workers,
             "think_s": self.run.think_s,
-            **{f"{name}_error": round(value, 4) for name, value in scaled.items()},
-            **{f"raw_{name}_error": round(value, 4) for name, value in raw.items()},
+            "held_out": self.run.held_out,
+            **{
+                f"{way}{name}_error": round(value, 4)
+                for way, said in ways.items()
+                for name, value in self.errors(said).items()
+            },
             "measured": {"throughput": self.run.throughput, "mean_s": self.run.mean_s, "p95_s": self.run.p95_s},
             "predicted": {
-                "throughput": round(self.scaled.throughput, 3),
-                "mean_s": round(self.scaled.mean_s, 5),
-                "p95_s": round(self.scaled.p95_s, 5),
+                "throughput": round(self.by_cpu.throughput, 3),
+                "mean_s": round(self.by_cpu.mean_s, 5),
+                "p95_s": round(self.by_cpu.p95_s, 5),
             },
             "missed": list(self.missed),
+            "missed_held_out": list(self.missed_held_out),
         }
 
 
 def costs_of_mix(model: Model, run: Run) -> dict[str, RequestCost]:
-    """The model's cost of each request name of a run. Raises InputError for a name it was never calibrated for."""
-    by_name = {operation.measured_as: operation for operation in model.operations.values()}
+    """The model's cost of each class of a run. Raises InputError for one that it was never calibrated for."""
+    known = {operation.measured_as: operation for operation in model.operations.values()} | dict(model.operations)
     costs = {}
     for name in run.mix:
-        if name not in by_name:
-            known = ", ".join(sorted(by_name))
-            raise InputError("--run", f"one with requests named {name}", f"one of {known}", "calibrate that class too")
-        operation = by_name[name]
+        if name not in known:
+            names = ", ".join(sorted(known))
+            raise InputError("--run", f"one with requests named {name}", f"one of {names}", "calibrate that class too")
+        operation = known[name]
         costs[name] = RequestCost(
             app_cpu_s=operation.app_cpu_s,
-            database_cpu_s=operation.database_cpu_s,
+            database_cpu_s=operation.database_cpu_s * operation.grown(run.rows, model.table_rows),
             cv=operation.cv,
             statements=operation.statements,
             threads=operation.threads,
@@ -114,11 +132,56 @@ def mean_demand(run: Run, costs: dict[str, RequestCost]) -> tuple[float, float]:
     return app, database
 
 
+def speed_factors(model: Model, run: Run) -> tuple[float, float]:
+    """What the loop's CPU time over the model's says of demands, for Odoo and PostgreSQL; 1 where it is not known."""
+    own = (run.host("odoo").speed_ms, run.host("postgresql").speed_ms)
+    known = [speed / model.speed_ms if speed > 0.0 and model.speed_ms > 0.0 else 1.0 for speed in own]
+    return known[0] ** model.speed_share, known[1] ** model.speed_share
+
+
+def own_factors(model: Model, run: Run) -> tuple[float, float]:
+    """CPU per request that the run measured, less the idle servers', over what the model says; 1 where unmeasured."""
+    shared, speed = model.contention, speed_factors(model, run)
+    app, database = mean_demand(run, costs_of_mix(model, run))
+    found = (
+        (run.app_cpu_s - shared.app_background * speed[0] / run.throughput) / app,
+        (run.database_cpu_s - shared.database_background * speed[1] / run.throughput) / database,
+    )
+    return (1.0 if math.isnan(found[0]) else found[0], 1.0 if math.isnan(found[1]) else found[1])
+
+
+def system_of(model: Model, run: Run) -> System:
+    """The run's hosts as the simulation sees them: less what strangers and idle servers took."""
+    shared = model.contention
+    idle_work = {"odoo": shared.app_background, "postgresql": shared.database_background}
+    cpus = tuple(
+        Cpu(
+            cores=host.cores - host.strangers - sum(idle_work.get(group, 0.0) for group in host.groups),
+            threads_per_core=host.threads_per_core,
+            smt_gain=rule("calibration.smt_gain") if host.threads_per_core > 1 else 1.0,
+            dispatch_s=shared.dispatch_s,
+            misplaced_s=shared.misplaced_s,
+        )
+        for host in run.hosts
+    )
+    app, database = run.host_number("odoo") or 0, run.host_number("postgresql") or 0
+    return System(
+        cpus=cpus,
+        node_cpu=(app,),
+        database_cpu=database,
+        workers_per_node=run.workers,
+        backlog=int(rule("odoo.backlog_per_worker")) * run.workers,
+        parallel_pool=run.parallel_workers,
+        disk=RUN_DISK,
+        client_cpu=run.host_number("generator"),
+        round_trip_s=0.0 if app == database else rule("search.network_ms") / 1e3,
+    )
+
+
 def predict(
     model: Model, run: Run, app_factor: float, database_factor: float, seed: int, requests: int = REQUESTS
 ) -> Prediction:
-    """Simulate a run's users on its host with demands multiplied by the two factors."""
-    costs = costs_of_mix(model, run)
+    """Simulate a run's users on its hosts with demands multiplied by the two factors."""
     streams = [
         Stream(
             name=name,
@@ -128,21 +191,9 @@ def predict(
             database_factor=database_factor,
             client_cpu_s=run.client_cpu_s,
         )
-        for name, cost in costs.items()
+        for name, cost in costs_of_mix(model, run).items()
     ]
-    host = Cpu(
-        cores=run.cores - run.strangers, dispatch_s=model.contention.dispatch_s, misplaced=model.contention.misplaced
-    )
-    system = System(
-        cpus=(host,),
-        node_cpu=(0,),
-        database_cpu=0,
-        workers_per_node=run.workers,
-        backlog=int(rule("odoo.backlog_per_worker")) * run.workers,
-        parallel_pool=PARALLEL_POOL,
-        disk=RUN_DISK,
-        client_cpu=0,
-    )
+    system = system_of(model, run)
     drawn = draw_closed(streams, requests, run.think_s * model.contention.think_stretch, seed)
     trace = simulate_closed(system, drawn, run.users)
     finished = np.sort(trace.answered_s[np.isfinite(trace.answered_s)])
@@ -150,26 +201,41 @@ def predict(
     begin, end = finished[int(WARM_UP * len(finished))], float(np.nanmax(trace.sent_s))
     counted = (trace.answered_s > begin) & (trace.answered_s <= end)
     latency = (trace.answered_s - trace.sent_s)[counted]
+    p50, p95, p99 = (float(value) for value in np.quantile(latency, [0.5, 0.95, 0.99]))
+    busy = np.minimum(1.0, trace.cpu_busy_s / trace.until_s)
     return Prediction(
         throughput=float(counted.sum() / (end - begin)),
         mean_s=float(latency.mean()),
-        p95_s=float(np.quantile(latency, 0.95)),
-        utilisation=min(1.0, float(trace.cpu_busy_s[0] / trace.until_s)),
+        p50_s=p50,
+        p95_s=p95,
+        p99_s=p99,
+        app_utilisation=float(busy[system.node_cpu[0]]),
+        database_utilisation=float(busy[system.database_cpu]),
     )
 
 
-def check_step(model: Model, run: Run, seed: int) -> StepCheck:
-    """One run, scaled and raw."""
-    app, database = mean_demand(run, costs_of_mix(model, run))
-    scaled = predict(model, run, run.app_cpu_s / app, run.database_cpu_s / database, seed)
+def settled(model: Model, run: Run, scale: tuple[float, float], seed: int) -> Prediction:
+    """The run with the model's contention, demands multiplied by ``scale``.
+
+    The factors depend on the utilisation that they bring about: three short runs settle it. One user alone meets none.
+    """
     shared = model.contention
-    raw = Prediction(0.0, 0.0, 0.0, 1.0)
-    # The raw factors depend on the utilisation that they bring about: three short runs settle it.
+    if run.lone:
+        return predict(model, run, scale[0], scale[1], seed)
+    found = Prediction(0.0, 0.0, 0.0, 0.0, 0.0)
     for requests in (REQUESTS // 10, REQUESTS // 10, REQUESTS // 10, REQUESTS):
-        app_factor = shared.factor(shared.app_busy_factor, raw.utilisation)
-        database_factor = shared.factor(shared.database_busy_factor, raw.utilisation)
-        raw = predict(model, run, app_factor, database_factor, seed, requests)
-    return StepCheck(run, scaled, raw)
+        app_factor = shared.factor(shared.app_busy_factor, found.app_utilisation)
+        database_factor = shared.factor(shared.database_busy_factor, found.database_utilisation)
+        found = predict(model, run, scale[0] * app_factor, scale[1] * database_factor, seed, requests)
+    return found
+
+
+def check_step(model: Model, run: Run, seed: int) -> StepCheck:
+    """One run, in all three ways."""
+    by_cpu = predict(model, run, *own_factors(model, run), seed)
+    raw = settled(model, run, (1.0, 1.0), seed)
+    scale = speed_factors(model, run)
+    return StepCheck(run, by_cpu, raw if scale == (1.0, 1.0) else settled(model, run, scale, seed), raw)
 
 
 def check_steps(model: Model, runs: Sequence[Run], seed: int, processes: int = 2) -> list[StepCheck]:

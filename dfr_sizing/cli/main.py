@@ -219,12 +219,14 @@ def main() -> NoReturn:
     from dfr_sizing.cli import probe as _probe
     from dfr_sizing.cli import scenario as _scenario
     from dfr_sizing.cli import staging as _staging
+    from dfr_sizing.cli.calibrate import calibrate
 
     app.add_typer(_scenario.app, name="scenario")
     app.add_typer(_model.app, name="model")
     app.add_typer(_staging.app, name="staging")
     app.command("seed-staging")(_staging.seed)
     app.command()(_probe.probe)
+    app.command()(calibrate)
     try:
         status = app(standalone_mode=False)
     except Stopped:

@@ -1,4 +1,4 @@
-"""`dfr-size model`: hold a model against the load tests it came from, or against one it never saw; fit it anew."""
+"""`dfr-size model`: hold a model against the load tests it came from, or against one it never saw."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from dfr_sizing.cli.stop import say
 app = typer.Typer(rich_markup_mode=None, help="Calibrated models.", no_args_is_help=True)
 
 
+@app.callback()
+def model() -> None:
+    """Calibrated models."""
+
+
 @app.command()
 def check(
     model: Annotated[str, typer.Argument(help="A model's folder, or the name of a bundled model.")],
-    run: Annotated[Path | None, typer.Option(help="Folder of a run that the fit need not have seen.")] = None,
-    users: Annotated[int | None, typer.Option(help="Users of that run.", min=1)] = None,
-    workers: Annotated[int | None, typer.Option(help="HTTP workers of that run.", min=1)] = None,
-    think: Annotated[float | None, typer.Option(help="Mean think time of its users in seconds.", min=0)] = None,
+    run: Annotated[Path | None, typer.Option(help="A recording that the fit need not know.")] = None,
+    workers: Annotated[int | None, typer.Option(help="HTTP workers, if other than it says.", min=1)] = None,
     seed: Annotated[int, typer.Option(min=0)] = 1,
     processes: Annotated[int, typer.Option(min=1)] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of steps.")] = False,
@@ -27,27 +30,13 @@ def check(
     """Simulate load steps and print the error against what was measured."""
     from dfr_sizing.calibration.card import check_text
     from dfr_sizing.calibration.check import check_steps
-    from dfr_sizing.calibration.runs import read_run
-    from dfr_sizing.calibration.store import steps_of
+    from dfr_sizing.calibration.store import runs_in, steps_of
     from dfr_sizing.model import load_model
 
     loaded = load_model(model)
-    runs = steps_of(loaded) if run is None else [read_run(run, users, workers, think)]
+    runs = steps_of(loaded) if run is None else runs_in(run, workers)
     steps = check_steps(loaded, runs, seed, processes)
     if as_json:
         say(json.dumps([step.as_json() for step in steps], indent=2) + "\n")
     else:
         say(check_text(loaded, steps))
-
-
-@app.command()
-def fit(
-    folder: Annotated[Path, typer.Argument(help="A model's folder with fit.toml and runs/.")],
-    seed: Annotated[int, typer.Option(min=0)] = 1,
-    processes: Annotated[int, typer.Option(min=1)] = 2,
-) -> None:
-    """Fit a model to its runs again, check it, and write model.toml and CARD.md."""
-    from dfr_sizing.calibration.store import fit_and_store
-
-    for path in fit_and_store(folder, seed, processes):
-        say(f"written: {path}\n")

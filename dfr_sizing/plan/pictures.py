@@ -1,17 +1,14 @@
 """The charts of a plan. Each function returns a Figure; nothing is shown and no state is shared with other plots.
 
-Colours are those of Okabe and Ito (2008), which people of every kind of colour vision tell apart; lines differ by
-marker as well. The same Recommendation gives the same bytes: matplotlib's own defaults, its own font, no metadata.
+The same Recommendation gives the same bytes: matplotlib's own defaults, its own font, no metadata.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -19,6 +16,19 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from dfr_sizing.cost import Tier
 from dfr_sizing.drivers import rule
+from dfr_sizing.house_style import (
+    BLUE,
+    DPI,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    RED,
+    SKY,
+    WIDTH_IN,
+    YELLOW,
+    house_style,
+)
 from dfr_sizing.plan.as_json import by_size, storage_years
 from dfr_sizing.plan.latency import TITLES, limit_s, worst_by_target
 from dfr_sizing.plan.money import Money
@@ -26,11 +36,6 @@ from dfr_sizing.plan.words import number, year
 from dfr_sizing.recommend.types import Recommendation
 from dfr_sizing.topology import GIB
 
-DPI = 110
-WIDTH_IN = 8.2
-"""902 pixels at DPI."""
-BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-SKY, PINK, YELLOW, GREY = "#56B4E9", "#CC79A7", "#F0E442", "#999999"
 _STYLE = {
     "page_p95_s": (BLUE, "o"),
     "search_p95_s": (ORANGE, "s"),
@@ -41,31 +46,6 @@ _TIERS = {Tier.PRODUCTION: BLUE, Tier.RECOVERY: ORANGE, Tier.STAGING: GREEN, Tie
 _TABLES = (BLUE, ORANGE, GREEN, RED, SKY, PINK, YELLOW, GREY)
 _RESOURCES = (BLUE, ORANGE, GREEN, PINK, SKY, GREY)
 _MOST_SWINGS = 10
-_LEGEND_FONT = 9
-
-
-@contextmanager
-def house_style() -> Iterator[None]:
-    """The look that matplotlib ships with, whatever the user's own settings are, with our few changes."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(
-            {
-                "font.size": 10,
-                "axes.titlesize": 12,
-                "axes.titleweight": "bold",
-                "axes.titlelocation": "left",
-                "axes.spines.top": False,
-                "axes.spines.right": False,
-                "axes.axisbelow": True,
-                "axes.grid": True,
-                "grid.color": "#e0e0e0",
-                "legend.frameon": False,
-                "legend.fontsize": _LEGEND_FONT,
-                "figure.constrained_layout.use": True,
-            }
-        )
-        yield
 
 
 def _figure(height_in: float) -> Figure:

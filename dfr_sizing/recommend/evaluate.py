@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from dfr_sizing.drivers import rule
 from dfr_sizing.ledger import Label
 from dfr_sizing.recommend.bounds import PER_SECOND, Promise
 from dfr_sizing.recommend.design import Design, design_for
+from dfr_sizing.recommend.rare import Hour, rare_classes, with_more
 from dfr_sizing.recommend.trial import Check, Trial, job, short_of
 from dfr_sizing.recommend.types import FarmersPoint, TargetCheck
 from dfr_sizing.recovery import (
@@ -56,12 +58,12 @@ def glance_at(topology: Topology, design: Design, nodes_down: int, effort: Effor
     """A trial of the worst of the named days in short, without replications yet."""
     load = design.peaks[design.worst].load
     short = job(topology, design, load, nodes_down, effort.glance / GLANCE, seed, DISPLAY_SHORTEST_S)
-    return Trial({design.worst: short}, {}, nodes_down)
+    return Trial({Hour(design.worst): short}, {}, nodes_down)
 
 
 def precise(
     trial: Trial, design: Design, checks: Sequence[Check], most: float, executor: Executor | None
-) -> Callable[[], tuple[Trial, dict[Situation, str]]]:
+) -> Callable[[], tuple[Trial, dict[Hour, str]]]:
     """Begin to simulate on until the check that decides each target is as precise as run.precision.
 
     What is returned waits until it is, and says why it ended.
@@ -72,20 +74,20 @@ def precise(
     least = int(rule("run.pilot_replications"))
     most = min(most, rule("run.most_requests"))
     limits = {name: max(least, int(most / max(1.0, trial.jobs[name].requests))) for name in trial.jobs}
-    trial = trial.grown({check.situation: least for check in checks}, executor)
+    trial = trial.grown({check.hour: least for check in checks}, executor)
 
     def planned(trial: Trial, told: dict[Check, Estimate]) -> _Round:
         wide = short_of(trial, checks, confidence, precision, told)
-        widest = {of.situation: 0.0 for of in wide}
+        widest = {of.hour: 0.0 for of in wide}
         for of, by in wide.items():
-            widest[of.situation] = max(widest[of.situation], by)
+            widest[of.hour] = max(widest[of.hour], by)
         totals = {name: replications_for(trial.replications(name), by, limits[name]) for name, by in widest.items()}
         return _Round(trial, wide, told, totals)
 
     first = planned(trial, {})
     following = trial.growing(first.totals, executor)
 
-    def finished() -> tuple[Trial, dict[Situation, str]]:
+    def finished() -> tuple[Trial, dict[Hour, str]]:
         now, wait = first, following
         while not now.is_last:
             now = planned(wait(), now.narrow)
@@ -102,7 +104,7 @@ class _Round:
     trial: Trial
     wide: Mapping[Check, float]
     told: Mapping[Check, Estimate]
-    totals: Mapping[Situation, int]
+    totals: Mapping[Hour, int]
 
     @property
     def is_last(self) -> bool:
@@ -114,19 +116,23 @@ class _Round:
         return {check: estimate for check, estimate in self.told.items() if self.wide.get(check, 0.0) <= 1.0}
 
 
-def _stopped_by(wide: Mapping[Check, float], name: Situation) -> str:
-    short = [f"{of.promise.name} of {of.class_name}" for of, by in wide.items() if of.situation is name and by > 1.0]
+def _stopped_by(wide: Mapping[Check, float], hour: Hour) -> str:
+    short = [f"{of.promise.name} of {of.class_name}" for of, by in wide.items() if of.hour == hour and by > 1.0]
     return f"limit: {', '.join(short)}" if short else "precision"
 
 
 def latency_checks(trial: Trial, checks: Sequence[Check], confidence: float) -> tuple[TargetCheck, ...]:
-    """Each latency target with the named day and class that come nearest to breaking it."""
+    """Each latency target with the named day and class that come nearest to breaking it, or that too few came of."""
+
+    def badness(estimate: Estimate) -> tuple[bool, float]:
+        return math.isinf(estimate.high), estimate.value
+
     worst: dict[str, tuple[Estimate, Check]] = {}
     for check in checks:
-        if trial.replications(check.situation):
+        if trial.replications(check.hour):
             estimate = trial.estimate(check, confidence)
             name = check.promise.name
-            if estimate.n > 0 and (name not in worst or estimate.high > worst[name][0].high):
+            if estimate.n > 0 and (name not in worst or badness(estimate) > badness(worst[name][0])):
                 worst[name] = estimate, check
     return tuple(_check(check.promise, estimate, check.where) for estimate, check in worst.values())
 
@@ -214,21 +220,31 @@ def growth_curve(
 ) -> Callable[[], tuple[FarmersPoint, ...]]:
     """Begin the recommended deployment at other numbers of farmers, in the worst hour of the design."""
     designs = [design_for(design.scenario, design.model, design.farmers * multiple) for multiple in multiples]
+    loads = [at.peaks[design.worst].load for at in designs]
     jobs = [
-        job(topology, at, at.peaks[design.worst].load, nodes_down, effort.point, seed, DISPLAY_SHORTEST_S)
-        for at in designs
+        job(topology, at, load, nodes_down, effort.point, seed, DISPLAY_SHORTEST_S)
+        for at, load in zip(designs, loads, strict=True)
     ]
-    outcomes = run_all(jobs, 1, executor)
-    return lambda: tuple(
-        FarmersPoint(
-            farmers=at.farmers,
-            p95_s=p95_by_class(found),
-            application_utilisation=found.utilisation["application CPU"],
-            database_utilisation=found.utilisation["database CPU"],
-            failed_share=found.failed_share,
+    rare = [rare_classes(load) for load in loads]
+    outcomes = run_all([*jobs, *map(with_more, jobs, rare)], 1, executor)
+
+    def points() -> tuple[FarmersPoint, ...]:
+        found = outcomes()
+        return tuple(
+            FarmersPoint(
+                farmers=at.farmers,
+                p95_s={
+                    **p95_by_class(as_it_is),
+                    **{name: p95 for name, p95 in p95_by_class(more).items() if name in of},
+                },
+                application_utilisation=as_it_is.utilisation["application CPU"],
+                database_utilisation=as_it_is.utilisation["database CPU"],
+                failed_share=as_it_is.failed_share,
+            )
+            for at, of, as_it_is, more in zip(designs, rare, found[: len(jobs)], found[len(jobs) :], strict=True)
         )
-        for at, found in zip(designs, outcomes(), strict=True)
-    )
+
+    return points
 
 
 def p95_by_class(outcome: Outcome) -> Mapping[str, float]:

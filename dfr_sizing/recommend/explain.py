@@ -84,6 +84,9 @@ def warnings(plan: Plan, model: Model) -> tuple[str, ...]:
     missed = model.check_error.get("steps_missed", 0)
     if missed:
         found.append(f"the model {model.name} misses its own limits in {missed:g} of its load steps: see its card")
+    if model.check_error.get("accepted"):
+        errors = [f"{name} {model.check_error[name]:.0%}" for name in ("throughput", "mean", "p95")]
+        found.append(f"the model {model.name} was accepted with its error on the held-out load: {', '.join(errors)}")
     guessed = [item for item in plan.bill.items if str(item.price.label) in {"estimated", "assumed"}]
     if guessed:
         part = sum(item.monthly_usd for item in guessed) / plan.bill.monthly_usd

@@ -8,13 +8,15 @@ figures mostly far from their targets, as here, that decides earlier, and what i
 value, not only outside the zone:
 
 - missed for sure: the interval of one check lies above its target (one of all checks, so each has its part);
-- met for sure: the interval of every check was below its target in some round. To accept wrongly, the one check that is
-  missed has to err, so the checks need not share (the intersection-union test of Berger 1982);
+- met for sure: in some round the interval of each check was below its target, or too few requests were beyond it. To
+  accept wrongly, the one check that is missed has to err, so the checks need not share (the intersection-union test
+  of Berger 1982);
 - else the next round has twice the replications, until the interval is within the zone, or the limit is reached. Then
   the usual confidence interval decides, and the answer says that this check is close.
 
 Rounds and zone do not look at the target, so whatever is met at a target is met at a looser one too: an interval under
-the tighter target is under the looser, and one above the looser was above the tighter, no later.
+the tighter target is under the looser, no more requests are beyond the looser, and an interval above the looser was
+above the tighter, no later.
 """
 
 from __future__ import annotations
@@ -23,10 +25,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
+from dfr_sizing.recommend.rare import Hour
 from dfr_sizing.recommend.trial import Check, Trial
-from dfr_sizing.simulation.run import Job
 
 MOST_SIMULATED = 60
 """Deployments that are simulated before the search gives up: beyond that the bounds are not what binds."""
@@ -65,26 +66,30 @@ class Verdict:
     trial: Trial
 
 
-def most_replications(job: Job, doublings: int = MOST_LOOKS - 2) -> int:
-    """The most replications of a job: doublings of the first round, within run.most_requests."""
-    pilot = int(rule("run.pilot_replications"))
-    while doublings and pilot * 2**doublings * job.requests > rule("run.most_requests"):
-        doublings -= 1
-    return int(pilot * 2**doublings)
+def most_replications(trial: Trial, hour: Hour, doublings: int = MOST_LOOKS - 2) -> int:
+    """The most replications of an hour: doublings of the first round, within run.most_requests."""
+    first = _first_round(trial, hour, doublings)
+    within: int = int(rule("run.most_requests") / trial.jobs[hour].requests)
+    return max(first, min(first << doublings, within))
+
+
+def _first_round(trial: Trial, hour: Hour, doublings: int) -> int:
+    """Enough to judge a deployment by; the least there is where no more rounds are to come."""
+    return trial.first_round(hour) if doublings else int(rule("run.pilot_replications"))
 
 
 def overload(trial: Trial) -> str:
     """What shows that a deployment cannot keep up, or nothing."""
-    for situation in trial.digests:
-        if trial.failed_share(situation) > rule("search.most_failed"):
-            return f"simulated: connections dropped ({situation})"
+    for hour in trial.digests:
+        if trial.failed_share(hour) > rule("search.most_failed"):
+            return f"simulated: connections dropped ({hour.situation})"
     return ""
 
 
 def surely_missed(trial: Trial, checks: Sequence[Check], levels: Levels) -> Check | None:
     """The first check whose interval lies above its target."""
     for check in checks:
-        if trial.replications(check.situation):
+        if trial.replications(check.hour):
             found = trial.estimate(check, levels.missed)
             if found.n and found.low > check.promise.limit_s:
                 return check
@@ -95,22 +100,23 @@ def judged(trial: Trial, checks: Sequence[Check], levels: Levels, executor: Exec
     """Simulate a deployment in rounds until every check is decided."""
     open_checks, close = list(checks), list[Check]()
     while True:
-        totals = {check.situation: _next_round(trial, check) for check in open_checks}
+        # Hours as they are come first: they tell more for less, and mostly all that is missed.
+        now = [check for check in open_checks if not check.rare] or open_checks
+        totals = {check.hour: _next_round(trial, check, levels) for check in now}
         if executor is not None:
             _begin(trial, totals, levels, executor)
         trial = trial.grown(totals, executor)
         failed = overload(trial)
-        missed = None if failed else surely_missed(trial, open_checks, levels)
+        missed = None if failed else surely_missed(trial, now, levels)
         if failed or missed:
-            return Verdict(missed, failed, tuple(close), trial)
-        still = []
-        for check in open_checks:
-            found = trial.estimate(check, levels.met)
-            if found.n and found.high <= check.promise.limit_s:
+            near = (missed,) if missed and _perhaps_by_what_was_added(trial, missed, levels) else ()
+            return Verdict(missed, failed, (*close, *near), trial)
+        still = [check for check in open_checks if check not in now]
+        for check in now:
+            if trial.surely_met(check, levels.met):
                 continue
-            at_limit = trial.replications(check.situation) >= most_replications(
-                trial.jobs[check.situation], levels.doublings
-            )
+            found = trial.estimate(check, levels.met)
+            at_limit = trial.replications(check.hour) >= most_replications(trial, check.hour, levels.doublings)
             if not at_limit and not found.half_width <= rule("search.indifference"):
                 still.append(check)
             elif _usually_met(trial, check, levels):
@@ -122,22 +128,31 @@ def judged(trial: Trial, checks: Sequence[Check], levels: Levels, executor: Exec
             return Verdict(None, "", tuple(close), trial)
 
 
-def _begin(trial: Trial, totals: Mapping[Situation, int], levels: Levels, executor: Executor) -> None:
+def _perhaps_by_what_was_added(trial: Trial, missed: Check, levels: Levels) -> bool:
+    """Whether a rare class might meet its target if it were not sent more often (recommend.rare)."""
+    idle_left = 1.0 - rule("search.rare_class_share")
+    return missed.rare and trial.estimate(missed, levels.missed).low * idle_left <= missed.promise.limit_s
+
+
+def _begin(trial: Trial, totals: Mapping[Hour, int], levels: Levels, executor: Executor) -> None:
     """Begin a round, and behind it the next one of the busiest day: it is mostly the last to be decided.
 
     The processes then have something to do while this one looks at the round; what was not needed is forgotten.
     """
     trial.grow_ahead(totals, executor)
     busiest = max(totals, key=lambda name: trial.jobs[name].requests)
-    if totals[busiest] < most_replications(trial.jobs[busiest], levels.doublings):
-        trial.grow_ahead({busiest: 2 * totals[busiest]}, executor)
+    most = most_replications(trial, busiest, levels.doublings)
+    if totals[busiest] < most:
+        trial.grow_ahead({busiest: min(most, 2 * totals[busiest])}, executor)
 
 
 def _usually_met(trial: Trial, check: Check, levels: Levels) -> bool:
-    found = trial.estimate(check, trial.jobs[check.situation].confidence)
+    found = trial.estimate(check, trial.jobs[check.hour].confidence)
     return (found.value if levels.by_value else found.high) <= check.promise.limit_s
 
 
-def _next_round(trial: Trial, check: Check) -> int:
-    have = trial.replications(check.situation)
-    return 2 * have if have else int(rule("run.pilot_replications"))
+def _next_round(trial: Trial, check: Check, levels: Levels) -> int:
+    have = trial.replications(check.hour)
+    if not have:
+        return _first_round(trial, check.hour, levels.doublings)
+    return min(2 * have, most_replications(trial, check.hour, levels.doublings))

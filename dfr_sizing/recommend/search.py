@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from operator import le
 
 from dfr_sizing.catalogue import Catalogue, Place
-from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.errors import InputError
 from dfr_sizing.model import Model
@@ -34,6 +33,7 @@ from dfr_sizing.recommend.evaluate import (
     recovery_rates,
 )
 from dfr_sizing.recommend.feasibility import MOST_SIMULATED, Levels, Verdict, judged, overload, surely_missed
+from dfr_sizing.recommend.rare import Hour
 from dfr_sizing.recommend.trial import Trial, checks_of, trial_of
 from dfr_sizing.recommend.types import (
     Plan,
@@ -150,17 +150,22 @@ class Search:
         topologies = (options.candidate(i, j).topology for _, _, i, j in in_order_of_cost([options]))
         cheapest = next((topology for topology in topologies if not self._broken_bound(topology, down)), None)
         if cheapest is not None:
-            self._begin(cheapest, down)
+            self._glance(cheapest, down).grow_ahead(self._glances, self.executor)
             fresh = trial_of(cheapest, self.design, down, self.seed)
             fresh.grow_ahead(self._least(fresh), self.executor)
 
+    @property
+    def _glances(self) -> dict[Hour, int]:
+        return {Hour(self.design.worst): GLANCE}
+
+    def _glance(self, topology: Topology, down: int) -> Trial:
+        return glance_at(topology, self.design, down, self.effort, self.seed)
+
     def _begin(self, topology: Topology, down: int) -> None:
         """Begin a glance, and behind it the first round: the cheapest that the bounds leave mostly serves."""
-        glance_at(topology, self.design, down, self.effort, self.seed).grow_ahead(
-            {self.design.worst: GLANCE}, self.executor
-        )
-        first = {check.situation: int(rule("run.pilot_replications")) for check in self.checks}
-        trial_of(topology, self.design, down, self.seed).grow_ahead(first, self.executor)
+        self._glance(topology, down).grow_ahead(self._glances, self.executor)
+        trial = trial_of(topology, self.design, down, self.seed)
+        trial.grow_ahead({check.hour: trial.first_round(check.hour) for check in self.checks}, self.executor)
 
     def _broken_bound(self, topology: Topology, down: int) -> str:
         """What a deployment breaks by closed form, if anything."""
@@ -176,12 +181,11 @@ class Search:
         A glance at the worst of the named days turns down what misses a target for sure; what is left is judged on
         every one that no other covers.
         """
-        glance = glance_at(topology, self.design, down, self.effort, self.seed)
-        glance = glance.grown({self.design.worst: GLANCE}, self.executor)
+        glance = self._glance(topology, down).grown(self._glances, self.executor)
         self.simulated_requests += glance.requests
         failed, missed = overload(glance), None
         if not failed:
-            missed = surely_missed(glance, [one for one in self.checks if one.situation in glance.jobs], levels)
+            missed = surely_missed(glance, [one for one in self.checks if one.hour in glance.jobs], levels)
         trial = glance
         if not failed and not missed:
             found = self.verdict(topology, down, levels)
@@ -205,9 +209,7 @@ class Search:
             self.verdicts[key] = found
         return self.verdicts[key]
 
-    def simulated(
-        self, topology: Topology, down: int, *, exactly: bool
-    ) -> Callable[[], tuple[Trial, dict[Situation, str]]]:
+    def simulated(self, topology: Topology, down: int, *, exactly: bool) -> Callable[[], tuple[Trial, dict[Hour, str]]]:
         """Begin the runs of a deployment for its plan; ``exactly``: as precise as asked for.
 
         What is returned waits for them, and says why each ended.
@@ -217,7 +219,7 @@ class Search:
         wait = precise(before, self.design, self.checks, self.effort.situation, self.executor) if exactly else None
         before.grow_ahead(totals, self.executor)
 
-        def found() -> tuple[Trial, dict[Situation, str]]:
+        def found() -> tuple[Trial, dict[Hour, str]]:
             trial, said = wait() if wait is not None else (before, {})
             kept = self._trial(topology, down)  # another plan that is simulated as this one may have added days
             trial = replace(trial, digests={**kept.digests, **trial.digests}).grown(totals, self.executor)
@@ -226,10 +228,10 @@ class Search:
 
         return found
 
-    def _least(self, trial: Trial) -> dict[Situation, int]:
+    def _least(self, trial: Trial) -> dict[Hour, int]:
         """The first round of what decides, one replication of what another covers: those only show their classes."""
-        deciding, least = {check.situation for check in self.checks}, int(rule("run.pilot_replications"))
-        return {name: least if name in deciding else 1 for name in trial.jobs}
+        deciding, least = {check.hour for check in self.checks}, int(rule("run.pilot_replications"))
+        return {hour: least if hour in deciding else 1 for hour in trial.jobs if hour in deciding or not hour.rare}
 
     def selection(self, chosen: Verdict, plan: Plan) -> Selection:
         """How sure the choice is."""
@@ -268,7 +270,7 @@ class Search:
         simulated = self.simulated(candidate.topology, down, exactly=name == "recommended")
         return lambda: self._plan(name, candidate, *simulated())
 
-    def _plan(self, name: str, candidate: Candidate, trial: Trial, stopped_by: Mapping[Situation, str]) -> Plan:
+    def _plan(self, name: str, candidate: Candidate, trial: Trial, stopped_by: Mapping[Hour, str]) -> Plan:
         topology, way, design = candidate.topology, candidate.way, self.design
         results = trial.results(design, stopped_by)
         found, available, checks = recovery_of(

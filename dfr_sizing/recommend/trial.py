@@ -6,38 +6,45 @@ of the deployment alone; the targets only say how far it has to be looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
-from dfr_sizing.model import request_classes
 from dfr_sizing.recommend.bounds import Promise, promises
 from dfr_sizing.recommend.design import Design
+from dfr_sizing.recommend.rare import ENOUGH, Hour, first_round, rare_classes, with_more
 from dfr_sizing.recommend.types import SituationResult
 from dfr_sizing.simulation.digest import Digest
-from dfr_sizing.simulation.draw import Stream
 from dfr_sizing.simulation.load import HourLoad, streams
-from dfr_sizing.simulation.outcome import Runs, outcome
+from dfr_sizing.simulation.outcome import RareRuns, Runs, outcome
 from dfr_sizing.simulation.run import Job, Started, grow_ahead, growing, seconds_for
 from dfr_sizing.simulation.statistics import Estimate
-from dfr_sizing.simulation.system import FloatArray, System
 from dfr_sizing.topology import Topology, miss_ratio, system_of
 
-ENOUGH = 150
-"""Requests of a class with a target that the first round aims at: half as many bound a 95 % quantile."""
+SYNC = "sync_500_s"
+"""The promise on a sum of several requests in a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One class of a promise on one named day: the smallest thing that can be met or missed."""
+    """One class of a promise on one named day: the smallest thing that can be met or missed.
+
+    ``rare``: read from the runs in which rare classes are sent more often.
+    """
 
     situation: Situation
     promise: Promise
     class_name: str
+    rare: bool = False
+
+    @property
+    def hour(self) -> Hour:
+        """Where it is read from."""
+        return Hour(self.situation, self.rare)
 
     @property
     def where(self) -> str:
@@ -47,40 +54,45 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One deployment: a job for each named day, and the replications there are of it."""
+    """One deployment: a job for each hour to be simulated, and the replications there are of it."""
 
-    jobs: Mapping[Situation, Job]
-    digests: Mapping[Situation, tuple[Digest, ...]]
+    jobs: Mapping[Hour, Job]
+    digests: Mapping[Hour, tuple[Digest, ...]]
     nodes_down: int
+    first: Mapping[Hour, int] = field(default_factory=dict)
 
-    def replications(self, situation: Situation) -> int:
-        """How many there are of a named day."""
-        return len(self.digests.get(situation, ()))
+    def first_round(self, hour: Hour) -> int:
+        """Replications that an hour is judged by at first."""
+        return self.first.get(hour, int(rule("run.pilot_replications")))
 
-    def grown(self, totals: Mapping[Situation, int], executor: Executor | None) -> Trial:
-        """The trial with so many replications in all of each of these named days."""
+    def replications(self, hour: Hour) -> int:
+        """How many there are of an hour."""
+        return len(self.digests.get(hour, ()))
+
+    def grown(self, totals: Mapping[Hour, int], executor: Executor | None) -> Trial:
+        """The trial with so many replications in all of each of these hours."""
         return self.growing(totals, executor)()
 
-    def growing(self, totals: Mapping[Situation, int], executor: Executor | None) -> Callable[[], Trial]:
-        """Begin to add replications up to so many in all of each of these named days; what is returned waits."""
+    def growing(self, totals: Mapping[Hour, int], executor: Executor | None) -> Callable[[], Trial]:
+        """Begin to add replications up to so many in all of each of these hours; what is returned waits."""
         named, started = self._short(totals)
         found = growing(started, [totals[name] for name in named], executor)
         return lambda: replace(self, digests={**self.digests, **dict(zip(named, found(), strict=True))})
 
-    def grow_ahead(self, totals: Mapping[Situation, int], executor: Executor | None) -> None:
+    def grow_ahead(self, totals: Mapping[Hour, int], executor: Executor | None) -> None:
         """Begin what ``growing`` will probably be asked for."""
         named, started = self._short(totals)
         grow_ahead(started, [totals[name] for name in named], executor)
 
-    def _short(self, totals: Mapping[Situation, int]) -> tuple[list[Situation], Started]:
-        """The named days that have fewer replications than this, and what there is of them."""
+    def _short(self, totals: Mapping[Hour, int]) -> tuple[list[Hour], Started]:
+        """The hours that have fewer replications than this, and what there is of them."""
         named = [name for name, total in totals.items() if total > self.replications(name)]
         return named, [(self.jobs[name], self.digests.get(name, ())) for name in named]
 
     def estimate(self, check: Check, confidence: float) -> Estimate:
         """The promised figure in seconds, as the replications of the check's named day tell it."""
-        promise, runs = check.promise, Runs(self.digests[check.situation])
-        if promise.name == "sync_500_s":
+        promise, runs = check.promise, Runs(self.digests[check.hour])
+        if promise.name == SYNC:
             found = runs.estimate(check.class_name, "sum", confidence, promise.times)
             return found.scaled(1.0, promise.plus_s)
         if promise.times == 1:
@@ -88,9 +100,20 @@ class Trial:
         # A hundred in a row take a hundred means, nearly without spread.
         return runs.estimate(check.class_name, "mean", confidence).scaled(promise.times, promise.plus_s)
 
-    def failed_share(self, situation: Situation) -> float:
-        """The share of the class that fails most often on a named day."""
-        digests = self.digests[situation]
+    def surely_met(self, check: Check, confidence: float) -> bool:
+        """Whether a check's interval lies below its target, or so many within the target say so."""
+        promise, found = check.promise, self.estimate(check, confidence)
+        if not found.n:
+            return False
+        is_p95 = promise.times == 1 and promise.name != SYNC
+        runs = Runs(self.digests[check.hour])
+        return found.high <= promise.limit_s or (
+            is_p95 and runs.surely_within(check.class_name, promise.limit_s, confidence)
+        )
+
+    def failed_share(self, hour: Hour) -> float:
+        """The share of the class that fails most often in an hour."""
+        digests = self.digests[hour]
         sent = np.sum([found.sent for found in digests], axis=0)
         failed = np.sum([found.failed for found in digests], axis=0)
         return float(np.max(failed / np.maximum(sent, 1), initial=0.0))
@@ -100,29 +123,43 @@ class Trial:
         """Requests simulated."""
         return sum(Runs(found).requests for found in self.digests.values())
 
-    def results(self, design: Design, stopped_by: Mapping[Situation, str]) -> tuple[SituationResult, ...]:
+    def results(self, design: Design, stopped_by: Mapping[Hour, str]) -> tuple[SituationResult, ...]:
         """The outcome of each named day that was simulated, in the order of Situation."""
         found = []
         for name in Situation:
-            if self.replications(name):
-                job, peak = self.jobs[name], design.peaks[name]
-                why = stopped_by.get(name, "fixed")
-                told = outcome(Runs(self.digests[name]), job.confidence, job.sync_batches, why, job.extra_load)
+            as_it_is, more = Hour(name), Hour(name, rare=True)
+            if self.replications(as_it_is):
+                job, peak, extra = self.jobs[as_it_is], design.peaks[name], 0.0
+                runs, rare = Runs(self.digests[as_it_is]), None
+                why = stopped_by.get(as_it_is, "fixed")
+                if self.replications(more):
+                    rare = RareRuns(Runs(self.digests[more]), rare_classes(peak.load))
+                    extra = self.jobs[more].extra_load
+                    why = _both(why, stopped_by.get(more, "fixed"))
+                told = outcome(runs, job.confidence, job.sync_batches, why, extra, rare)
                 found.append(SituationResult(name, peak.hour, self.nodes_down, peak.load.requests_per_s, told))
         return tuple(found)
 
 
+def _both(why: str, why_rare: str) -> str:
+    """Why two runs ended, in one: what fell short in either."""
+    if why.startswith("limit: ") and why_rare.startswith("limit: "):
+        return f"{why}, {why_rare.removeprefix('limit: ')}"
+    return why if why.startswith("limit: ") else why_rare
+
+
 def trial_of(topology: Topology, design: Design, nodes_down: int, seed: int) -> Trial:
     """A trial without replications yet."""
-    least = rule("run.replication_requests")
-    return Trial(
-        jobs={
-            name: job(topology, design, peak.load, nodes_down, least, seed, rule("run.shortest_s"))
-            for name, peak in design.peaks.items()
-        },
-        digests={},
-        nodes_down=nodes_down,
-    )
+    least, shortest = rule("run.replication_requests"), rule("run.shortest_s")
+    jobs, first = {}, {}
+    for name, peak in design.peaks.items():
+        as_it_is = job(topology, design, peak.load, nodes_down, least, seed, shortest)
+        jobs[Hour(name)] = as_it_is
+        rare = rare_classes(peak.load)
+        if rare:
+            more = with_more(as_it_is, rare)
+            jobs[Hour(name, rare=True)], first[Hour(name, rare=True)] = more, first_round(more, rare)
+    return Trial(jobs=jobs, digests={}, nodes_down=nodes_down, first=first)
 
 
 def covered(design: Design) -> frozenset[Situation]:
@@ -143,8 +180,9 @@ def covered(design: Design) -> frozenset[Situation]:
 def checks_of(design: Design) -> tuple[Check, ...]:
     """All that has to be met in the busiest hours of the named days that no other covers."""
     left_out = covered(design)
+    rare = {name: rare_classes(peak.load) for name, peak in design.peaks.items()}
     return tuple(
-        Check(name, promise, of)
+        Check(name, promise, of, of in rare[name])
         for name, peak in design.peaks.items()
         if name not in left_out
         for promise in promises(design)
@@ -165,51 +203,14 @@ def job(
     """A deployment under one hour's load, ready to run; ``requests`` and ``shortest_s`` are least for a replication."""
     system = system_of(topology, design.model, nodes_down)
     drawn = streams(load, system, design.model, miss_ratio(topology.database, design.database_bytes))
-    seconds = seconds_for(drawn, requests, shortest_s)
-    wanted = ENOUGH / (rule("run.pilot_replications") * seconds)
-    told, extra = more_often(drawn, system, wanted)
     return Job(
         system=system,
-        streams=told,
-        seconds=seconds,
+        streams=tuple(drawn),
+        seconds=seconds_for(drawn, requests, shortest_s),
         seed=seed,
         confidence=design.scenario.targets.confidence.mid,
         sync_batches=design.sync_batches,
-        extra_load=extra,
     )
-
-
-def more_often(drawn: Sequence[Stream], system: System, wanted: float) -> tuple[tuple[Stream, ...], float]:
-    """Send each rare class that has a target up to ``wanted`` a second; and the share of CPU that this adds.
-
-    Between them, the rare classes take up to search.rare_class_share of each resource, times the square of what the
-    fullest of them has idle: the load only rises, and where it is high already by next to nothing.
-    """
-    classes = request_classes()
-    rare = [stream for stream in drawn if classes[stream.name].target and stream.rate_per_s < wanted]
-    if not rare:
-        return tuple(drawn), 0.0
-    there = np.array(
-        [
-            sum(system.cpus[index].full_capacity for index in system.node_cpu),
-            system.cpus[system.database_cpu].full_capacity,
-            float(system.workers_per_node * system.nodes),
-        ]
-    )
-    speed = system.cpus[system.node_cpu[0]].speed
-    taken = sum((of.rate_per_s * _takes(of, speed) for of in drawn), np.zeros(len(there)))
-    idle = np.maximum(0.0, 1.0 - taken / there)
-    room = rule("search.rare_class_share") / len(rare) * there * float(idle.min()) ** 2
-    rates = {of.name: min(wanted, of.rate_per_s + float(np.min(room / _takes(of, speed)))) for of in rare}
-    added = sum(((rates[of.name] - of.rate_per_s) * _takes(of, speed) for of in rare), np.zeros(len(there)))
-    told = tuple(replace(of, rate_per_s=rates.get(of.name, of.rate_per_s)) for of in drawn)
-    return told, float((added / there)[:2].max())
-
-
-def _takes(stream: Stream, speed: float) -> FloatArray:
-    """What a request takes at least of application CPU, database CPU and HTTP workers, in seconds."""
-    held = 0.0 if stream.background else (stream.app_cpu_s + stream.database_cpu_s) / speed
-    return np.maximum(1e-9, [stream.app_cpu_s, stream.database_cpu_s, held])
 
 
 def short_of(
@@ -219,9 +220,8 @@ def short_of(
 
     ``told`` are estimates from before that will do; the others are added to it.
 
-    Of each promise, the check with the largest figure needs ``precision``, and so does the one that is shown, with the
-    highest upper end. Of the others it is enough that their upper end is no higher than that one's may be: they cannot
-    decide then.
+    Of each promise, the check with the largest figure needs ``precision``: it is shown. Of the others it is enough that
+    their upper end is no higher than that one's may be: they cannot decide then.
     """
     by_promise: dict[str, dict[Check, Estimate]] = {}
     for check in checks:
@@ -232,10 +232,12 @@ def short_of(
     wide = {}
     for estimates in by_promise.values():
         most = max(estimate.value for estimate in estimates.values()) * (1.0 + precision)
-        shown = max(estimates, key=lambda check: estimates[check].high)
+        shown = max(estimates, key=lambda check: estimates[check].value)
         for check, estimate in estimates.items():
             allowed = precision if check is shown else max(precision, (most - estimate.value) / estimate.value)
             wide[check] = max(estimate.half_width, estimate.high / estimate.value - 1.0) / allowed
             if estimate.half_width <= precision:
                 wide[check] = min(wide[check], 1.0)
+            elif estimate.n < ENOUGH:  # the interval of so few is a wide one: it falls faster than its square root
+                wide[check] = min(wide[check], max(1.0 + 1e-9, (ENOUGH / estimate.n) ** 0.5))
     return wide

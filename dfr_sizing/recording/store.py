@@ -111,7 +111,13 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
 
 def _read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - it takes longer to import than what most commands do
-    from pyarrow import ArrowException  # noqa: PLC0415 - as pandas, and comes with the extra `loadtest`
+
+    try:
+        from pyarrow import ArrowException  # noqa: PLC0415 - as pandas, and comes with the extra `loadtest`
+    except ImportError:
+        raise InputError(
+            "pyarrow", "not installed", "there to read recordings", "pip install 'dfr-size[loadtest]'"
+        ) from None
 
     try:
         return pd.read_parquet(path, columns=list(columns))

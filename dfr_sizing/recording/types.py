@@ -107,6 +107,7 @@ class Recording:
     """A load test. ``complete`` is written last: a test cut short lacks it.
 
     ``sources`` names, for requests, cpu, postgresql and log, where each came from, or why it is missing.
+    ``generator_processes``: over how many processes the load generator was spread.
     """
 
     name: str
@@ -121,3 +122,4 @@ class Recording:
     hosts: tuple[Host, ...]
     server: Server
     sources: Mapping[str, str]
+    generator_processes: int = 1

@@ -19,6 +19,7 @@ from dfr_sizing.simulation.statistics import (
     quantile_estimate,
     ratio,
     sum_in_a_row,
+    surely_within,
 )
 from dfr_sizing.simulation.system import IntArray
 
@@ -56,7 +57,7 @@ class Outcome:
 
     ``finished_share`` is below 1 where the run ended with requests under way, as in an overload. ``stopped_by`` says
     why no more was simulated: ``fixed`` (so much was asked for), ``precision``, or ``limit: `` and what fell short.
-    ``extra_load`` is the share by which rare classes, sent more often to tell their quantiles, raised the CPU load.
+    ``extra_load`` is the share of CPU that rare classes took beyond the scenario in the runs that tell their figures.
     """
 
     classes: Mapping[str, ClassOutcome]
@@ -107,10 +108,24 @@ class Runs:
             return NOTHING
         return _estimate(self.digests, self.digests[0].class_names.index(name), what, confidence, in_a_row)
 
+    def surely_within(self, name: str, limit_s: float, confidence: float) -> bool:
+        """Whether 95 % of a class are answered within so many seconds, told by how few are not."""
+        if name not in self.digests[0].class_names:
+            return False
+        return surely_within(_sample(self.digests, self.digests[0].class_names.index(name)), 0.95, limit_s, confidence)
+
     @property
     def requests(self) -> int:
         """Requests answered."""
         return sum(found.finished for found in self.digests)
+
+
+@dataclass(frozen=True, slots=True)
+class RareRuns:
+    """Replications in which the classes of these ``names`` came more often: what is told of them is read from here."""
+
+    runs: Runs
+    names: frozenset[str]
 
 
 @lru_cache(maxsize=KEPT)
@@ -154,42 +169,56 @@ def _for_quantile(sample: Sample, place: int) -> Sample:
     return sample.with_controls((WITHIN + place, WORKLOADS, WORKLOADS + 1)) if len(sample.controls) else sample
 
 
-def outcome(runs: Runs, confidence: float, sync_batches: int, stopped_by: str = "fixed", extra: float = 0.0) -> Outcome:
-    """One Outcome of the replications of a system.
+def outcome(
+    runs: Runs,
+    confidence: float,
+    sync_batches: int,
+    stopped_by: str = "fixed",
+    extra: float = 0.0,
+    rare: RareRuns | None = None,
+) -> Outcome:
+    """One Outcome of the replications of a system, and of those with ``rare`` classes sent more often, if any.
 
     ``sync_batches`` requests of class mobile_sync_full, one after the other, make a sync of 500 farmers.
     """
     digests = runs.digests
     seconds = sum(found.until_s for found in digests)
     finished = runs.requests
+    more = rare.runs.digests if rare else ()
     return Outcome(
-        classes=_by_class(runs, confidence),
+        classes=_by_class(runs, rare, confidence),
         throughput=finished / seconds,
         utilisation={
             name: sum(found.utilisation[name] * found.until_s for found in digests) / seconds
             for name in digests[0].utilisation
         },
         worker_wait=_waits(digests, confidence),
-        sync_500=runs.estimate(SYNC_CLASS, "sum", confidence, sync_batches),
+        sync_500=_telling(SYNC_CLASS, runs, rare).estimate(SYNC_CLASS, "sum", confidence, sync_batches),
         finished_share=finished / max(1, sum(found.begun for found in digests)),
         confidence=confidence,
-        simulated_s=seconds,
-        simulated_requests=finished,
-        replications=len(digests),
+        simulated_s=seconds + sum(found.until_s for found in more),
+        simulated_requests=finished + (rare.runs.requests if rare else 0),
+        replications=len(digests) + len(more),
         stopped_by=stopped_by,
         extra_load=extra,
     )
 
 
-def _by_class(runs: Runs, confidence: float) -> Mapping[str, ClassOutcome]:
+def _telling(name: str, runs: Runs, rare: RareRuns | None) -> Runs:
+    """The replications that a class is read from."""
+    return rare.runs if rare and name in rare.names else runs
+
+
+def _by_class(runs: Runs, rare: RareRuns | None, confidence: float) -> Mapping[str, ClassOutcome]:
     """Each class that came."""
-    digests, found = runs.digests, {}
-    for index, name in enumerate(digests[0].class_names):
-        requests = len(_sample(digests, index).values)
+    found = {}
+    for index, name in enumerate(runs.digests[0].class_names):
+        telling = _telling(name, runs, rare)
+        requests = len(_sample(telling.digests, index).values)
         if requests:
-            sent = sum(int(one.sent[index]) for one in digests)
-            failed = sum(int(one.failed[index]) for one in digests)
-            mean, p50, p95, p99 = (runs.estimate(name, what, confidence) for what in ("mean", "p50", "p95", "p99"))
+            sent = sum(int(one.sent[index]) for one in telling.digests)
+            failed = sum(int(one.failed[index]) for one in telling.digests)
+            mean, p50, p95, p99 = (telling.estimate(name, what, confidence) for what in ("mean", "p50", "p95", "p99"))
             found[name] = ClassOutcome(name, requests, mean, p50, p95, p99, failed / max(1, sent))
     return found
 

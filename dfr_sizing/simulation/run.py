@@ -54,9 +54,13 @@ class Asked:
 
 def seconds_for(streams: Sequence[Stream], requests: float, shortest_s: float | None = None) -> float:
     """How long a replication has to be for so many requests, but never shorter than run.shortest_s."""
-    rate = sum(stream.rate_per_s for stream in streams)
+    return seconds_of(sum(stream.rate_per_s for stream in streams), requests, shortest_s)
+
+
+def seconds_of(requests_per_s: float, requests: float, shortest_s: float | None = None) -> float:
+    """The same for requests that come at this rate."""
     least = rule("run.shortest_s") if shortest_s is None else shortest_s
-    return max(least, requests / max(rate, 1e-9))
+    return max(least, requests / max(requests_per_s, 1e-9))
 
 
 def _replicate(job: Job, replication: int) -> Digest:

@@ -221,6 +221,24 @@ def quantile_estimate(sample: Sample, q: float, confidence: float, ordered: Orde
     return Estimate(value, min(value, low), max(value, high), n)
 
 
+def surely_within(sample: Sample, q: float, limit: float, confidence: float) -> bool:
+    """Whether the q-quantile is below ``limit``, by how few observations lie beyond it: a one-sided test.
+
+    The exact upper bound of that share (Clopper & Pearson 1934), for as many independent observations as the spread of
+    the batches at the quantile says that there are (design effect, Kish 1965). Where the limit is far off this tells
+    sooner than the quantile's interval, whose upper end is then among the very largest of few observations.
+    """
+    n = len(sample.values)
+    if n == 0:
+        return False
+    bare = sample.with_controls(())
+    error = ratio(sample.sums(sample.values <= np.quantile(sample.values, q)), bare).error
+    independent = min(float(n), q * (1.0 - q) / error**2) if error > 0.0 else float(n)
+    beyond = float((sample.values > limit).sum()) * independent / n
+    bound = _special().betaincinv(beyond + 1.0, max(independent - beyond, 1e-9), (1.0 + confidence) / 2.0)
+    return bool(bound <= 1.0 - q)
+
+
 def _of_few(
     ordered: Ordered,
     q: float,

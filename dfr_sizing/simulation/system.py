@@ -44,8 +44,8 @@ class Cpu:
     ``smt_gain`` (g, 1.0 to about 1.17) is what all the second threads of a host bring: n runnable threads get
     ``min(n, cores) + (g - 1) x (threads beyond the cores)`` cores' worth of work, up to all hardware threads.
     ``dispatch_s`` is what a woken process waits for its turn, for each process too many per hardware thread: pure
-    processor sharing leaves this out, and requests with many statements are then too fast on a full host. It also
-    waits, by a share of up to ``misplaced``, because the kernel puts it on a busy core and overlooks an idle one.
+    processor sharing leaves this out, and requests with many statements are then too fast on a full host. Where a core
+    is idle, it may be overlooked: who is put on a busy one waits ``misplaced_s``.
     """
 
     cores: float
@@ -53,7 +53,7 @@ class Cpu:
     threads_per_core: int = 1
     smt_gain: float = 1.0
     dispatch_s: float = 0.0
-    misplaced: float = 0.0
+    misplaced_s: float = 0.0
     credits: Credits | None = None
 
     def capacity(self, runnable: float) -> float:
@@ -75,12 +75,11 @@ class Cpu:
     def dispatch_delay(self, runnable: int) -> float:
         """Seconds a process that wakes beside ``runnable`` others waits before its first time slice."""
         hardware_threads = self.cores * self.threads_per_core
-        queued = max(0.0, runnable + 1 - hardware_threads) / hardware_threads
+        if runnable >= hardware_threads:
+            return self.dispatch_s * (runnable + 1 - hardware_threads) / hardware_threads
         # An idle core is overlooked as often as all would be busy if each were so by itself: rare on a large host.
-        overlooked: float = (min(runnable, hardware_threads) / hardware_threads) ** hardware_threads
-        if overlooked < RARELY_OVERLOOKED:
-            return 0.0
-        return self.dispatch_s * (queued + self.misplaced * overlooked)
+        overlooked: float = (runnable / hardware_threads) ** hardware_threads
+        return self.misplaced_s * overlooked if overlooked >= RARELY_OVERLOOKED else 0.0
 
     @property
     def full_capacity(self) -> float:
@@ -99,7 +98,7 @@ class Cpu:
         if self.credits is not None:
             used = self.used(runnable)
             gained = self.credits.baseline - (min(used, self.credits.baseline) if throttled else used)
-        delay = self.dispatch_delay(runnable) if self.dispatch_s > 0.0 else 0.0
+        delay = self.dispatch_delay(runnable)
         return share, 1.0 / share if runnable else 0.0, share * runnable / self.full_capacity, gained, delay
 
 

@@ -59,4 +59,9 @@ def app_cpu_ms() -> dict[str, float]:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError("the reference model", path, "readable", f"{error.strerror}: install dfr-size again") from None
-    return {name: float(row["app_cpu_ms"]) for name, row in told["operation"].items()}
+    return {name: _middle(row["app_cpu_ms"]) for name, row in told["operation"].items()}
+
+
+def _middle(value: float | list[float]) -> float:
+    """A number, or the middle one of an interval."""
+    return float(value[1] if isinstance(value, list) else value)

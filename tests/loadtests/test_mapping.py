@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,8 @@ import pytest
 from dfr_sizing.drivers import drivers
 from dfr_sizing.errors import InputError
 from dfr_sizing.interval import Interval
-from dfr_sizing.model import models_folder, request_classes
+from dfr_sizing.ledger import Label
+from dfr_sizing.model import load_model, request_classes
 from loadtests.mapping import read_mapping
 
 SHIPPED = Path(__file__).parents[2] / "loadtests" / "mappings"
@@ -24,10 +24,9 @@ def test_every_request_of_the_field_that_users_send_can_be_sent(name: str) -> No
 
 
 def test_plain_odoo_sends_the_operations_under_the_names_of_the_reference() -> None:
-    fit = tomllib.loads((models_folder() / "odoo18-reference" / "fit.toml").read_text(encoding="utf-8"))
-    measured = {name: row["run"].removeprefix("class_") for name, row in fit["operation"].items() if "run" in row}
+    measured = {name for name, operation in load_model().operations.items() if operation.label is Label.MEASURED}
 
-    assert {sent.operation: name for name, sent in read_mapping("odoo").classes.items()} == measured
+    assert {sent.operation for sent in read_mapping("odoo").classes.values()} == measured
 
 
 def test_report_on_plain_odoo_has_the_rows_of_the_driver() -> None:

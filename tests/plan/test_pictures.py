@@ -8,7 +8,8 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from dfr_sizing.plan.pictures import DPI, PICTURES, drawn, save_pictures
+from dfr_sizing.house_style import DPI
+from dfr_sizing.plan.pictures import PICTURES, drawn, save_pictures
 from dfr_sizing.recommend.types import Recommendation
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -11,6 +11,7 @@ from dfr_sizing.recommend.bounds import broken_bound, strength
 from dfr_sizing.recommend.candidates import PlaceOptions, Way, in_order_of_cost, place_options
 from dfr_sizing.recommend.design import Design, design_for
 from dfr_sizing.recommend.evaluate import latency_checks
+from dfr_sizing.recommend.rare import Hour
 from dfr_sizing.recommend.trial import checks_of, trial_of
 from dfr_sizing.recovery import Strategy
 from dfr_sizing.scenario import load_scenario
@@ -96,7 +97,8 @@ def test_what_a_bound_drops_fails_when_simulated(places: list[PlaceOptions], des
     ]
     assert dropped
     for topology in dropped[:: max(1, len(dropped) // 3)][:3]:
-        trial = trial_of(topology, tight, 1, seed=1).grown({tight.worst: 4}, None)
+        trial = trial_of(topology, tight, 1, seed=1)
+        trial = trial.grown({Hour(tight.worst, rare): 4 for rare in (False, True)}, None)
         assert not all(check.passed for check in latency_checks(trial, checks_of(tight), 0.95))
 
 

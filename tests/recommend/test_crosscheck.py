@@ -75,8 +75,8 @@ ALONE = {
     "dispatch": (
         # The load asks for no dispatch; a few requests that hardly load the hosts find its processes there. On one of
         # the hosts alone: how long they were put off there goes with what they find on the next, by some 3 %.
-        deployment(node=Cpu(2, dispatch_s=0.02, misplaced=0.5)),
-        [stream(30.0, replace(PLAIN, statements=0.0)), stream(3.0, PROBE, "record_read")],
+        deployment(node=Cpu(2, dispatch_s=0.02, misplaced_s=0.01)),
+        [stream(30.0, replace(PLAIN, statements=0.0)), stream(4.0, PROBE, "record_read")],
     ),
     "network": (replace(deployment(), round_trip_s=0.01), [stream(10.0, replace(PLAIN, statements=6.0))]),
     "disk": (
@@ -93,17 +93,20 @@ ALONE = {
 @pytest.mark.parametrize("part", ALONE)
 def test_each_part_agrees_within_the_interval_where_it_matters(part: str) -> None:
     system, streams = ALONE[part]
-    check = checked(system, streams)
+    # Delays of dispatch vary most from one request to the next.
+    check = checked(system, streams, simulated(system, streams, 220_000 if part == "dispatch" else 150_000))
     assert set(check.mean.parts_s) == set(PARTS)
     assert check.classes[-1].parts_s[part] > 0.25 * check.classes[-1].formula_s
     assert_within_interval(check)
 
 
 def test_dispatch_that_evens_out_the_load_is_the_reason() -> None:
-    system = deployment(node=Cpu(2, dispatch_s=0.02, misplaced=0.5), database=Cpu(1, dispatch_s=0.01, misplaced=1.0))
+    system = deployment(
+        node=Cpu(2, dispatch_s=0.02, misplaced_s=0.01), database=Cpu(1, dispatch_s=0.01, misplaced_s=0.01)
+    )
     check = checked(system, [stream(30.0, replace(PLAIN, statements=6.0))])
     assert check.exceeding is check.mean
-    assert check.reason.startswith("dispatch delays, 225 ms by formula, put off who finds a host full")
+    assert check.reason.startswith("dispatch delays, 162 ms by formula, put off who finds a host full")
 
 
 @pytest.mark.parametrize("background", [False, True], ids=["HTTP workers", "cron workers"])

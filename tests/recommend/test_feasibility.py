@@ -13,6 +13,7 @@ from dfr_sizing.drivers import rule
 from dfr_sizing.recommend import feasibility
 from dfr_sizing.recommend.bounds import Promise
 from dfr_sizing.recommend.feasibility import MOST_LOOKS, MOST_SIMULATED, Levels, judged
+from dfr_sizing.recommend.rare import Hour
 from dfr_sizing.recommend.trial import Check, Trial, covered
 from dfr_sizing.simulation.statistics import Estimate, Sample, mean_estimate
 
@@ -27,13 +28,19 @@ class Coin:
     means: Mapping[str, float]
     spread: float
     have: int = 0
-    digests: Mapping[Situation, tuple[()]] = field(default_factory=dict)
-    jobs: Mapping[Situation, object] = field(default_factory=dict)
+    digests: Mapping[Hour, tuple[()]] = field(default_factory=dict)
+    jobs: Mapping[Hour, object] = field(default_factory=dict)
 
-    def replications(self, _situation: Situation) -> int:
+    def replications(self, _hour: Hour) -> int:
         return self.have
 
-    def grown(self, totals: Mapping[Situation, int], _executor: object) -> "Coin":
+    def first_round(self, _hour: Hour) -> int:
+        return int(rule("run.pilot_replications"))
+
+    def surely_met(self, check: Check, confidence: float) -> bool:
+        return self.estimate(check, confidence).high <= check.promise.limit_s
+
+    def grown(self, totals: Mapping[Hour, int], _executor: object) -> "Coin":
         return replace(self, have=max(totals.values()))
 
     def estimate(self, check: Check, confidence: float) -> Estimate:
@@ -53,7 +60,7 @@ def checks(limits: Mapping[str, float]) -> list[Check]:
 
 
 def accepted(seed: int, means: Mapping[str, float], limits: Mapping[str, float], spread: float = 0.3) -> bool:
-    coin = Coin(seed, means, spread, jobs={Situation.STEADY: AnyJob()})
+    coin = Coin(seed, means, spread, jobs={Hour(Situation.STEADY): AnyJob()})
     trial: Trial = coin  # type: ignore[assignment]
     return judged(trial, checks(limits), LEVELS, None).missed is None
 
@@ -90,7 +97,7 @@ def test_clear_cases_are_decided_in_the_first_round(monkeypatch: pytest.MonkeyPa
     looks: list[int] = []
     grown = Coin.grown
 
-    def counted(self: Coin, totals: Mapping[Situation, int], executor: object) -> Coin:
+    def counted(self: Coin, totals: Mapping[Hour, int], executor: object) -> Coin:
         looks.append(max(totals.values()))
         return grown(self, totals, executor)
 
@@ -104,7 +111,9 @@ def test_probability_is_shared_out_over_looks_and_deployments() -> None:
     each = (1.0 - LEVELS.met) / 2.0
     assert each * MOST_SIMULATED * MOST_LOOKS == pytest.approx(0.025)
     assert (1.0 - LEVELS.missed) / 2.0 * 4 == pytest.approx(each)
-    assert feasibility.most_replications(AnyJob()) <= rule("run.most_requests") / 1000.0  # type: ignore[arg-type]
+    hour = Hour(Situation.STEADY)
+    coin = Coin(1, {}, 0.1, jobs={hour: AnyJob()})
+    assert feasibility.most_replications(coin, hour) <= rule("run.most_requests") / 1000.0  # type: ignore[arg-type]
 
 
 def test_a_day_with_fewer_requests_of_each_class_is_covered() -> None:

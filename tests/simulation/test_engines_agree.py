@@ -95,7 +95,7 @@ def processors(draw: st.DrawFn) -> Cpu:
         threads_per_core=draw(st.sampled_from((1, 2))),
         smt_gain=draw(st.sampled_from((1.0, 1.17))),
         dispatch_s=draw(st.sampled_from((0.0, 4e-4, 0.01))),
-        misplaced=draw(st.sampled_from((0.0, 0.4))),
+        misplaced_s=draw(st.sampled_from((0.0, 3e-4))),
         credits=draw(st.sampled_from((None, None, None, Credits(0.3, 5.0, 1.0), Credits(0.8, 2.0, 0.0)))),
     )
 
@@ -237,7 +237,7 @@ def crowded(users: int, until_s: float, think_s: FloatArray | float = 0.2) -> Ca
     """Three nodes, the database and the client on one host, and more of everything than it can bear."""
     n, rng = 300, np.random.default_rng(11)
     system = System(
-        cpus=(Cpu(2, dispatch_s=4e-4, misplaced=0.4, threads_per_core=2, smt_gain=1.1),),
+        cpus=(Cpu(2, dispatch_s=4e-4, misplaced_s=2e-4, threads_per_core=2, smt_gain=1.1),),
         node_cpu=(0, 0, 0),
         database_cpu=0,
         workers_per_node=2,

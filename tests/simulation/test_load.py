@@ -26,7 +26,7 @@ contentions = st.builds(
     database_busy_factor=st.floats(0.5, 2.0),
     idle_slope=st.floats(0.0, 2.0),
     dispatch_s=st.just(0.0),
-    misplaced=st.just(0.0),
+    misplaced_s=st.just(0.0),
     think_stretch=st.just(1.0),
 )
 loads = st.floats(0.0, 3.0)
