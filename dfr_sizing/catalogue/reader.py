@@ -39,11 +39,13 @@ PRICE_FILES = ("prices_aws.csv", "prices_azure.csv", "prices_gcp.csv")
 _PLACE_COLUMNS = "provider,region,city,country,source,date"
 _INSTANCE_COLUMNS = (
     "provider,role,name,family,vcpus,threads_per_core,memory_gib,core_speed_low,core_speed_mid,core_speed_high,"
-    "smt_gain_low,smt_gain_mid,smt_gain_high,disk_iops,disk_mb_per_s,burstable,source,date,label"
+    "smt_gain_low,smt_gain_mid,smt_gain_high,disk_iops,disk_mb_per_s,burst_disk_iops,burst_disk_mb_per_s,"
+    "burst_minutes,burstable,source,date,label"
 )
 _DISK_COLUMNS = (
-    "provider,role,name,min_gib,max_gib,base_iops,base_mb_per_s,iops_per_gib,mb_per_s_per_gib,max_iops,max_mb_per_s,"
-    "striped_from_gib,striped_iops,striped_mb_per_s,read_latency_ms_low,read_latency_ms_mid,read_latency_ms_high,"
+    "provider,role,name,min_gib,max_gib,base_iops,base_mb_per_s,iops_per_gib,mb_per_s_per_gib,least_iops,"
+    "least_mb_per_s,max_iops,max_mb_per_s,max_iops_per_gib,max_mb_per_s_per_iops,striped_from_gib,stripes,burst_iops,"
+    "burst_mb_per_s,burst_credits,burst_minutes,on_demand_iops,on_demand_mb_per_s,read_latency_ms_low,read_latency_ms_mid,read_latency_ms_high,"
     "write_latency_ms_low,write_latency_ms_mid,write_latency_ms_high,source,date"
 )
 _PRICE_COLUMNS = "provider,region,item,unit,term,usd,source,date,label"
@@ -250,6 +252,9 @@ def _instance(row: _Row) -> InstanceType:
         smt_gain=row.interval("smt_gain"),
         disk_iops=row.whole("disk_iops"),
         disk_mb_per_s=row.positive("disk_mb_per_s"),
+        burst_disk_iops=row.whole("burst_disk_iops"),
+        burst_disk_mb_per_s=row.number("burst_disk_mb_per_s"),
+        burst_minutes=row.number("burst_minutes"),
         burstable=row.flag("burstable"),
         source=row.text("source"),
         date=row.day("date"),
@@ -268,11 +273,20 @@ def _disk(row: _Row) -> DiskType:
         base_mb_per_s=row.number("base_mb_per_s"),
         iops_per_gib=row.number("iops_per_gib"),
         mb_per_s_per_gib=row.number("mb_per_s_per_gib"),
+        least_iops=row.whole("least_iops"),
+        least_mb_per_s=row.number("least_mb_per_s"),
         max_iops=row.whole("max_iops"),
         max_mb_per_s=row.positive("max_mb_per_s"),
+        max_iops_per_gib=row.number("max_iops_per_gib"),
+        max_mb_per_s_per_iops=row.number("max_mb_per_s_per_iops"),
         striped_from_gib=row.whole("striped_from_gib"),
-        striped_iops=row.whole("striped_iops"),
-        striped_mb_per_s=row.number("striped_mb_per_s"),
+        stripes=row.whole("stripes"),
+        burst_iops=row.whole("burst_iops"),
+        burst_mb_per_s=row.number("burst_mb_per_s"),
+        burst_credits=row.number("burst_credits"),
+        burst_minutes=row.number("burst_minutes"),
+        on_demand_iops=row.whole("on_demand_iops"),
+        on_demand_mb_per_s=row.number("on_demand_mb_per_s"),
         read_latency_ms=row.interval("read_latency_ms"),
         write_latency_ms=row.interval("write_latency_ms"),
         source=row.text("source"),

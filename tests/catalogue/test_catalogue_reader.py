@@ -77,7 +77,7 @@ def test_a_cut_row_is_refused(copy: Path) -> None:
     lines = (copy / "disks.csv").read_text(encoding="utf-8").splitlines()
     lines[3] = lines[3].rpartition(",")[0]
     (copy / "disks.csv").write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"disks.csv, line 4: 21 cells, but 22 columns"):
+    with pytest.raises(ValueError, match=r"disks.csv, line 4: 30 cells, but 31 columns"):
         read_catalogue(copy)
 
 
