@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import tomllib
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -54,17 +54,22 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 _Record = TypeVar("_Record")
 
 
-def load_catalogue(own_hosting_overrides: Mapping[str, float] | None = None) -> Catalogue:
+def load_catalogue(
+    own_hosting_overrides: Mapping[str, float] | None = None, disks: Iterable[DiskType] = ()
+) -> Catalogue:
     """Read the catalogue that ships with the package, once.
 
     ``own_hosting_overrides`` replaces inputs of ``own_hosting.toml`` by key, for instance
-    ``{"power_usd_per_kwh": 0.31}``; InputError for an unknown key or a figure not above 0. ValueError, naming file and
-    line, where a shipped file is not sound.
+    ``{"power_usd_per_kwh": 0.31}``; InputError for an unknown key or a figure not above 0. ``disks`` (measured ones,
+    as ``storage.read_disk`` reads them) take the place of the shipped disks of their provider and role, at the price
+    that own hosting has for storage. ValueError, naming file and line, where a shipped file is not sound.
     """
     shipped = _shipped()
-    if not own_hosting_overrides:
+    own = tuple(disks)
+    if not own_hosting_overrides and not own:
         return shipped.catalogue
-    return shipped.with_own_hosting(with_overrides(shipped.hosting, own_hosting_overrides))
+    hosting = with_overrides(shipped.hosting, own_hosting_overrides) if own_hosting_overrides else shipped.hosting
+    return shipped.with_own(hosting, own)
 
 
 def read_catalogue(directory: Traversable) -> Catalogue:
@@ -88,9 +93,11 @@ class _Files:
     hosting: OwnHosting
     catalogue: Catalogue
 
-    def with_own_hosting(self, hosting: OwnHosting) -> Catalogue:
-        """Build the same catalogue with own hosting at other costs."""
-        return _assemble(self.places, self.instances, self.disks, self.listed, hosting)
+    def with_own(self, hosting: OwnHosting, disks: tuple[DiskType, ...]) -> Catalogue:
+        """Build the same catalogue with own hosting at other costs, and with disks of one's own."""
+        theirs = {(disk.provider, disk.role) for disk in disks}
+        kept = tuple(disk for disk in self.disks if (disk.provider, disk.role) not in theirs)
+        return _assemble(self.places, self.instances, (*kept, *disks), self.listed, hosting)
 
 
 def _read_files(directory: Traversable) -> _Files:

@@ -224,7 +224,7 @@ def main() -> NoReturn:
     app.add_typer(_model.app, name="model")
     app.add_typer(_staging.app, name="staging")
     app.command("seed-staging")(_staging.seed)
-    app.command()(_probe.probe)
+    app.add_typer(_probe.app, name="probe")
     try:
         status = app(standalone_mode=False)
     except Stopped:

@@ -19,17 +19,26 @@
 """
 
 from dfr_sizing.storage.buckets import Bucket, Limit, in_series, phases_of, tokens_through
+from dfr_sizing.storage.entry import disk_entry, read_disk, write_disk
 from dfr_sizing.storage.latency import Latency, read_latency
 from dfr_sizing.storage.limits import VolumeLimits, volume_limits
+from dfr_sizing.storage.measure import measure
+from dfr_sizing.storage.raid import Raid, raid_disk
 
 __all__ = [
     "Bucket",
     "Latency",
     "Limit",
+    "Raid",
     "VolumeLimits",
+    "disk_entry",
     "in_series",
+    "measure",
     "phases_of",
+    "raid_disk",
+    "read_disk",
     "read_latency",
     "tokens_through",
     "volume_limits",
+    "write_disk",
 ]
