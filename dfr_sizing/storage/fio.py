@@ -24,7 +24,11 @@ INSTALL = "apt-get install fio, dnf install fio or apk add fio"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run: what fio calls rw, block size and iodepth, and whether each write is followed by fdatasync."""
+    """One run: what fio calls rw and block size, operations under way at once, and whether fdatasync follows each write.
+
+    Those with fdatasync are sent by so many processes, as backends commit: with libaio the flush of one write would go
+    out while the write itself is under way, and neither time would be that of a commit.
+    """
 
     name: str
     rw: str
@@ -36,10 +40,14 @@ class Job:
         """Fio's command line; the run ends after the time, going over the file again if need be."""
         return [
             _program(), f"--name={self.name}", f"--filename={file}", f"--size={mib}m", f"--rw={self.rw}",
-            f"--bs={self.block}", f"--iodepth={self.depth}", "--ioengine=libaio", "--direct=1",
-            f"--runtime={seconds}", "--time_based", "--allow_file_create=0", "--randrepeat=0", "--norandommap",
-            "--output-format=json", *(["--fdatasync=1"] if self.synced else []),
+            f"--bs={self.block}", "--direct=1", f"--runtime={seconds}", "--time_based", "--allow_file_create=0",
+            "--randrepeat=0", "--norandommap", "--output-format=json", *self._way(),
         ]  # fmt: skip
+
+    def _way(self) -> list[str]:
+        if self.synced:
+            return ["--ioengine=psync", "--fdatasync=1", f"--numjobs={self.depth}", "--group_reporting"]
+        return ["--ioengine=libaio", f"--iodepth={self.depth}"]
 
 
 JOBS = (
