@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dfr_sizing.errors import InputError
+from dfr_sizing.staging.lifeline import end_with
 
 PAGE = "8k"
 """PostgreSQL's block size."""
@@ -24,7 +26,7 @@ INSTALL = "apt-get install fio, dnf install fio or apk add fio"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run: what fio calls rw and block size, operations under way at once, and whether fdatasync follows each write.
+    """One run: fio's rw and block size, operations under way at once, and whether fdatasync follows each write.
 
     Those with fdatasync are sent by so many processes, as backends commit: with libaio the flush of one write would go
     out while the write itself is under way, and neither time would be that of a commit.
@@ -41,7 +43,7 @@ class Job:
         return [
             _program(), f"--name={self.name}", f"--filename={file}", f"--size={mib}m", f"--rw={self.rw}",
             f"--bs={self.block}", "--direct=1", f"--runtime={seconds}", "--time_based", "--allow_file_create=0",
-            "--randrepeat=0", "--norandommap", "--output-format=json", *self._way(),
+            "--thread", "--randrepeat=0", "--norandommap", "--output-format=json", *self._way(),
         ]  # fmt: skip
 
     def _way(self) -> list[str]:
@@ -106,7 +108,7 @@ def run_job(job: Job, file: str, mib: int, seconds: int) -> Run:
     """Run one job over a filled file. InputError with fio's own words where it fails or does not end in its time."""
     process = subprocess.Popen(  # noqa: S603  (fio, on a file of ours)
         job.arguments(file, mib, seconds), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "LC_ALL": "C"},
+        env={**os.environ, "LC_ALL": "C"}, preexec_fn=end_with(os.getpid(), signal.SIGKILL),  # noqa: PLW1509
     )  # fmt: skip
     try:
         out, err = process.communicate(timeout=3.0 * seconds + 60.0)
@@ -115,7 +117,7 @@ def run_job(job: Job, file: str, mib: int, seconds: int) -> Run:
             "fio", f"without an end in {job.name}", f"done in about {seconds} s", "try a smaller --size-mib"
         ) from None
     finally:
-        process.kill()  # it may be in the middle of a run, on Ctrl-C as well
+        process.kill()  # it may be in the middle of a run, on Ctrl-C as well; its jobs are threads of it
         process.wait()
     if process.returncode != 0:
         words = " ".join((err or out).split())[:200]
