@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from dfr_sizing.catalogue import DiskType, InstanceType, Place, PriceLabel
 from dfr_sizing.drivers import rule
 from dfr_sizing.ledger import Assumption, Label
 from dfr_sizing.model import Model
-from dfr_sizing.simulation.system import Burst, Cpu, Disk, System
+from dfr_sizing.simulation.system import PAGE_BYTES, Burst, Cpu, Disk, System
 from dfr_sizing.storage import Limit, VolumeLimits, volume_limits
 
 GIB = 2**30
@@ -127,14 +128,16 @@ def limits_of(volume: Volume, database: InstanceType) -> VolumeLimits:
 def simulated_disk(limits: VolumeLimits, disk: DiskType, charged: float = 0.0) -> Disk:
     """The engines' disk: two pipes, each with its bucket, of which a share ``charged`` is full at the start.
 
-    At 0 it has no bursts at all: what it does for as long as one likes.
+    At 0 it has no bursts at all: what it does for as long as one likes. Bytes that can never be fewer than those of
+    the operations limit no read, and are left out: the engines need not count them.
     """
+    fastest = limits.operations.bucket.burst_rate if charged > 0.0 else limits.operations.bucket.rate
     return Disk(
         iops=limits.operations.bucket.rate,
         read_latency_s=disk.read_latency_ms.mid / 1e3,
         flush_latency_s=disk.write_latency_ms.mid / 1e3,
         write_bytes_per_s=limits.bytes.bucket.rate,
-        bytes_per_s=limits.bytes.bucket.rate,
+        bytes_per_s=limits.bytes.bucket.rate if limits.bytes.bucket.rate < fastest * PAGE_BYTES else math.inf,
         iops_burst=_burst(limits.operations, charged),
         bytes_burst=_burst(limits.bytes, charged),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,8 +53,9 @@ def test_engines_wait_for_the_turn_and_then_take_the_latency_once(simulate, rho:
     rng = np.random.default_rng(5)
     at, pages = poisson(rng, rho * 1000.0 / 2.0, 2000), rng.integers(1, 4, 2000).astype(float)
     disk = Disk(iops=1000.0, read_latency_s=0.002, flush_latency_s=0.0, write_bytes_per_s=1e12)
-    trace = simulate(system(disk), reading(at, pages), 1e6)
-    expected = waits(at, pages / 1000.0) + np.maximum(pages / 1000.0, pages * 0.002)
+    spread = rng.lognormal(0.0, 0.4, 2000)
+    trace = simulate(system(disk), replace(reading(at, pages), read_factor=spread), 1e6)
+    expected = waits(at, pages / 1000.0) + np.maximum(pages / 1000.0, pages * 0.002 * spread)
     assert trace.answered_s - at == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
