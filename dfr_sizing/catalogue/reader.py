@@ -247,6 +247,8 @@ def _place(row: _Row) -> Place:
 
 
 def _instance(row: _Row) -> InstanceType:
+    if (row.whole("burst_disk_iops") > 0) != (row.number("burst_minutes") > 0):
+        row.fail("burst_disk_iops and burst_minutes go together")
     return InstanceType(
         provider=row.one_of("provider", PROVIDERS),
         role=row.choice("role", Role),
@@ -270,6 +272,10 @@ def _instance(row: _Row) -> InstanceType:
 
 
 def _disk(row: _Row) -> DiskType:
+    if row.whole("striped_from_gib") > 0 and row.whole("stripes") < 2:
+        row.fail(f"stripes is {row.whole('stripes')}, but must be 2 or more of a disk that stripes")
+    if row.whole("burst_iops") > 0 and row.number("burst_credits") == row.number("burst_minutes") == 0:
+        row.fail("a burst needs burst_credits or burst_minutes")
     return DiskType(
         provider=row.one_of("provider", PROVIDERS),
         role=row.choice("role", Role),
