@@ -225,7 +225,7 @@ def main() -> NoReturn:
     app.add_typer(_model.app, name="model")
     app.add_typer(_staging.app, name="staging")
     app.command("seed-staging")(_staging.seed)
-    app.command()(_probe.probe)
+    app.add_typer(_probe.app, name="probe")
     app.command()(calibrate)
     try:
         status = app(standalone_mode=False)
