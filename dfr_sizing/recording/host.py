@@ -53,8 +53,8 @@ def read_facts(speed_ms: float) -> Facts:
     return Facts(
         name=platform.node() or "unnamed",
         identity=identity(),
-        cpu=_cpu(),
-        cores=_cores(),
+        cpu=cpu_name(),
+        cores=cores(),
         threads_per_core=_threads_per_core(),
         memory_bytes=_memory(),
         disk=_disk(),
@@ -62,7 +62,8 @@ def read_facts(speed_ms: float) -> Facts:
     )
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
+    """The processor by the name that the kernel tells, or its architecture."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             name, _, value = line.partition(":")
@@ -71,7 +72,7 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()  # an ARM's kernel tells no name
 
 
-def _cores() -> int:
+def cores() -> int:
     """CPUs that this process may run on, and no more than its control group's quota is worth."""
     allowed = len(os.sched_getaffinity(0))
     return max(1, min(allowed, int(quota())) if quota() else allowed)
