@@ -215,6 +215,7 @@ def _show_infeasible(answer: Infeasible, seed: int, model: str, *, as_json: bool
 
 def main() -> NoReturn:
     """Run `dfr-size`; every failure that a user can cause is one sentence on standard error."""
+    from dfr_sizing.cli import drill as _drill
     from dfr_sizing.cli import model as _model
     from dfr_sizing.cli import probe as _probe
     from dfr_sizing.cli import scenario as _scenario
@@ -225,6 +226,7 @@ def main() -> NoReturn:
     app.add_typer(_staging.app, name="staging")
     app.command("seed-staging")(_staging.seed)
     app.command()(_probe.probe)
+    app.command()(_drill.drill)
     try:
         status = app(standalone_mode=False)
     except Stopped:

@@ -49,9 +49,8 @@ def copy_all(source: Path, target: Path) -> tuple[int, int]:
     for path in sorted(source.rglob("*")):
         there = target / path.relative_to(source)
         if path.is_dir():
-            there.mkdir(exist_ok=True)
-            shutil.copystat(path, there)
-            _give_as(path, there)
+            there.mkdir(mode=0o700, exist_ok=True)
+            _give_as(target, there)
         elif not there.exists() and not path.name.startswith(".") and not path.name.endswith(".part"):
             beside = there.with_suffix(".part")
             shutil.copyfile(path, beside)
@@ -62,9 +61,10 @@ def copy_all(source: Path, target: Path) -> tuple[int, int]:
     return files, copied
 
 
-def _give_as(path: Path, there: Path) -> None:
+def _give_as(owned: Path, path: Path) -> None:
+    """To whoever has the folder above, who adds to it later."""
     if os.geteuid() == 0:
-        os.chown(there, path.stat().st_uid, path.stat().st_gid)
+        os.chown(path, owned.stat().st_uid, owned.stat().st_gid)
 
 
 def flush(path: Path) -> None:

@@ -37,8 +37,8 @@ from dfr_sizing.recording.host import cores, cpu_name
 from dfr_sizing.staging import postgres
 
 MB, MIB = 1e6, 2**20
-LEAST_BYTES = int(40 * MB)
-"""An empty cluster with the stand-in's tables takes half of it."""
+EMPTY_BYTES, LEAST_BYTES = int(32 * MB), int(40 * MB)
+"""A cluster with the stand-in's tables and a hundred farmers takes the first; below the second all sizes are one."""
 LOOK_S = 0.1
 
 Entered = Callable[[Phase, int], None]
@@ -119,8 +119,9 @@ class Drill:
 
     def _rounds(self) -> None:
         shares = drill_rule("size.before")
-        sizes = [self.asked.size_bytes * share for share in (shares.low, shares.high)]
-        sizes = [int(size) for size in sizes if size >= LEAST_BYTES] + [self.asked.size_bytes] * self.asked.kills
+        above = self.asked.size_bytes - EMPTY_BYTES
+        sizes = [EMPTY_BYTES + int(above * share) for share in (shares.low, shares.high)]
+        sizes += [self.asked.size_bytes] * self.asked.kills
         cluster, store = self._first()
         before: Sums = {}
         for number, size in enumerate(sizes, 1):
