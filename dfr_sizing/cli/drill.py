@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import sys
 from pathlib import Path
@@ -21,8 +20,12 @@ UNITS = {"": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2.0**10, "mib": 2.0**2
 
 
 def drill(
-    size: Annotated[str, typer.Option(help="Size of the database: 50MB, 2GB. Of a staging: how large it may be.")] = "2GB",
-    staging: Annotated[Path | None, typer.Option(help="A staging file: drill its database, which is only read.")] = None,
+    size: Annotated[
+        str, typer.Option(help="Size of the database: 50MB, 2GB. Of a staging: how large it may be.")
+    ] = "2GB",
+    staging: Annotated[
+        Path | None, typer.Option(help="A staging file: drill its database, which is only read.")
+    ] = None,
     kills: Annotated[int, typer.Option(help="Failures at the full size.", min=1, max=50)] = 1,
     archive_timeout: Annotated[int, typer.Option(help="PostgreSQL's archive_timeout, seconds.", min=1, max=3600)] = 10,
     compress: Annotated[bool, typer.Option(help="Compress the backup (gzip).")] = True,
@@ -61,7 +64,7 @@ def drill(
         raise InputError("--link", link, " or ".join(LINKS), "give one of them")
     asked = Asked(
         folder=folder, size_bytes=_bytes(size), seed=seed, kills=kills, archive_timeout_s=archive_timeout,
-        compress=compress, remote=remote, at_most_s=minutes * 60.0,
+        compress=compress, remote=remote, smaller=profile is None, at_most_s=minutes * 60.0,
     )  # fmt: skip
     given = read_profile(profile) if profile else None
     last_word("stopped; nothing of the drill is left.")
@@ -92,10 +95,7 @@ def _tell(phase: str, number: int) -> None:
 def _bytes(text: str) -> int:
     from dfr_sizing.errors import InputError
 
-    told = re.fullmatch(r"\s*([0-9_.e+]+)\s*([a-z]*)\s*", text.lower())
-    try:
-        if told is None or told[2] not in UNITS or not math.isfinite(float(told[1])):
-            raise ValueError
-        return int(float(told[1]) * UNITS[told[2]])
-    except ValueError:
-        raise InputError("--size", text, "a size", "write for instance 50MB or 2GB") from None
+    told = re.fullmatch(r"([0-9_]+(?:[.][0-9]+)?(?:e[0-9]{1,2})?)\s*([a-z]*)", text.strip().lower())
+    if told is None or told[2] not in UNITS:
+        raise InputError("--size", text, "a size", "write for instance 50MB or 2GB")
+    return int(float(told[1]) * UNITS[told[2]])

@@ -46,7 +46,7 @@ def base_backup(
 def _knows_where(programs: Programs) -> bool:
     """Whether pg_basebackup can be told on which side to compress: from PostgreSQL 15 on."""
     version = programs.run("pg_basebackup", "--version").split()[2]
-    return int(version.split(".", maxsplit=1)[0]) >= 15  # noqa: PLR2004
+    return int(version.split(".", maxsplit=1)[0]) >= 15
 
 
 def _told_by_manifest(folder: Path, stored: int) -> Backup:

@@ -96,7 +96,11 @@ class Cluster:
 
     def why(self, reason: str) -> str:
         """The reason of a failure, with what the server said itself: first what it died of."""
-        said = [line for _, level, line in self.logged() if level in ("PANIC", "FATAL") and "the database system" not in line]
+        said = [
+            line
+            for _, level, line in self.logged()
+            if level in ("PANIC", "FATAL") and "the database system" not in line
+        ]
         return self.programs.why(f"{reason}: {told_in_short(said)}" if said else reason)
 
     def stop(self) -> None:

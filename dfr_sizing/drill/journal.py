@@ -21,7 +21,7 @@ Sums = Mapping[str, tuple[int, int]]
 
 TABLES = SQL("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
 COMMITS = SQL("SELECT number FROM drill_commit ORDER BY number")
-SUM = "coalesce(sum(hashtextextended({}::text, 0)), 0)::text"
+SUM = SQL("SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::text FROM {} AS t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,9 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """The commits of one round, in their order. ``steady_at`` is when the rush was over, None before."""
+    """The commits of one round, in their order."""
 
     commits: tuple[Commit, ...]
-    steady_at: float | None
 
     @property
     def acked(self) -> tuple[Commit, ...]:
@@ -53,24 +52,26 @@ class Journal:
         return tuple(commit for commit in self.commits if commit.acked is not None)
 
 
+def steady_mark(journal: Path) -> Path:
+    """A file that the writer makes when its rush is over."""
+    return journal.with_name(f"{journal.name}.steady")
+
+
 def read_journal(path: Path) -> Journal:
     """The journal as far as it got; a last line that was cut off is no entry."""
     commits: dict[int, Commit] = {}
-    steady = None
     for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []:
         if not line.endswith("\n"):
             break
         told = json.loads(line)
-        if "steady" in told:
-            steady = float(told["steady"])
-        elif "begun" in told:
+        if "begun" in told:
             changed = {table: (int(rows), int(total)) for table, (rows, total) in told["changed"].items()}
             commits[told["number"]] = Commit(told["number"], told["begun"], changed)
         else:
             known = commits[told["number"]]
             lsn = position(told["lsn"])
             commits[told["number"]] = Commit(known.number, known.begun, known.changed, told["acked"], lsn)
-    return Journal(tuple(commits[number] for number in sorted(commits)), steady)
+    return Journal(tuple(commits[number] for number in sorted(commits)))
 
 
 def sums_of(connection: Connection, tables: Iterable[str] | None = None) -> dict[str, tuple[int, int]]:
@@ -78,8 +79,7 @@ def sums_of(connection: Connection, tables: Iterable[str] | None = None) -> dict
     names = [row[0] for row in connection.execute(TABLES)] if tables is None else list(tables)
     found = {}
     for table in names:
-        asked = SQL("SELECT count(*), " + SUM.format("t") + " FROM {} AS t").format(Identifier(table))  # type: ignore[arg-type]
-        rows, total = connection.execute(asked).fetchone() or (0, "0")
+        rows, total = connection.execute(SUM.format(Identifier(table))).fetchone() or (0, "0")
         found[table] = (int(rows), int(total))
     return found
 

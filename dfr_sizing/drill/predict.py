@@ -36,7 +36,7 @@ def profile_of(rounds: Sequence[Round], facts: Mapping[str, str], made: date, li
 
 
 def fitted(points: Sequence[Point]) -> PhaseSpeed:
-    """seconds = fixed + bytes / rate, neither negative, by least squares of the relative errors (Lawson and Hanson).
+    """Seconds = fixed + bytes / rate, neither negative, by least squares of the relative errors (Lawson and Hanson).
 
     Relative, for a phase that takes ten times as long errs ten times as much.
     """
@@ -54,7 +54,9 @@ def fitted(points: Sequence[Point]) -> PhaseSpeed:
     if slope <= 0.0:
         return PhaseSpeed(_between(seconds.tolist(), fixed), None)
     grown = seconds - fixed
-    rates = [size / took / BYTES_PER_MB for size, took in zip(carried, grown, strict=True) if took > SHORTEST_S and size]
+    rates = [
+        size / took / BYTES_PER_MB for size, took in zip(carried, grown, strict=True) if took > SHORTEST_S and size
+    ]
     return PhaseSpeed(Interval.exactly(float(fixed)), _between(rates, 1.0 / slope / BYTES_PER_MB))
 
 
@@ -83,7 +85,7 @@ def _point(one: Round, phase: Phase) -> Point:
         "files": one.sizes.files_bytes,
         "nothing": 0,
     }
-    return float(sizes[DRIVEN_BY[phase]]), one.seconds[phase]
+    return float(sizes[DRIVEN_BY[phase]]), one.seconds.get(phase, 0.0)
 
 
 def _between(values: Sequence[float], mid: float) -> Interval:

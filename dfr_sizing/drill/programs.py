@@ -42,7 +42,7 @@ class Programs:
         path = self.binaries / name
         command = [str(path) if path.exists() else name, *map(str, told)]
         try:
-            ran = subprocess.run(  # noqa: S603  (PostgreSQL's own programs, and tar)
+            ran: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603  (PostgreSQL's own programs, and tar)
                 command,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -51,7 +51,7 @@ class Programs:
                 check=False,
                 timeout=self.left_s,
                 env={**postgres.environment(), **(environment or {})},
-                preexec_fn=end_with(os.getpid(), signal.SIGKILL),  # noqa: PLW1509  (no threads)
+                preexec_fn=end_with(os.getpid(), signal.SIGKILL),
                 **postgres.run_as(self.account),
             )
         except subprocess.TimeoutExpired:

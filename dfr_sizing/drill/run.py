@@ -26,7 +26,7 @@ from dfr_sizing.drill.archive import Archive, archiving
 from dfr_sizing.drill.backup import Backup, base_backup, check, fetch, flush_all, unpack
 from dfr_sizing.drill.cluster import Cluster
 from dfr_sizing.drill.filestore import copy_all
-from dfr_sizing.drill.journal import Journal, Sums, read_journal, sums_of
+from dfr_sizing.drill.journal import Journal, Sums, read_journal, steady_mark, sums_of
 from dfr_sizing.drill.programs import Programs, told_in_short
 from dfr_sizing.drill.recover import check_archive, recover
 from dfr_sizing.drill.types import Asked, DrillFailed, Loss, Outcome, Phase, PointInTime, Round, Sizes
@@ -55,7 +55,7 @@ def run_drill(asked: Asked, entered: Entered | None = None) -> Outcome:
         check_disk(asked, place)
         programs = Programs(binaries, account, time.monotonic() + asked.at_most_s, place.folder)
         drill = Drill(asked, place, programs, entered or (lambda _phase, _round: None))
-        return drill.run()
+        return drill.run(drill.rounds_of_own)
 
 
 def check_linux() -> None:
@@ -96,11 +96,12 @@ class Drill:
     facts: dict[str, str] = field(default_factory=dict)
     next_commit: int = 1
     clusters: list[Cluster] = field(default_factory=list)
+    not_compared: tuple[str, ...] = ()
 
-    def run(self) -> Outcome:
+    def run(self, rounds: Callable[[], None]) -> Outcome:
         """All rounds, or as many as there were until one failed."""
         try:
-            self._rounds()
+            rounds()
         except DrillFailed as failed:
             return self._outcome(failed.reason)
         except OSError as error:
@@ -115,13 +116,14 @@ class Drill:
         return self._outcome("")
 
     def _outcome(self, reason: str) -> Outcome:
-        return Outcome(tuple(self.rounds), self.facts, self.phase if reason else None, reason)
+        return Outcome(tuple(self.rounds), self.facts, self.phase if reason else None, reason, self.not_compared)
 
-    def _rounds(self) -> None:
+    def rounds_of_own(self) -> None:
+        """On a database of its own: the smaller sizes, then the full one."""
         shares = drill_rule("size.before")
         above = self.asked.size_bytes - EMPTY_BYTES
         sizes = [EMPTY_BYTES + int(above * share) for share in (shares.low, shares.high)]
-        sizes += [self.asked.size_bytes] * self.asked.kills
+        sizes = (sizes if self.asked.smaller else []) + [self.asked.size_bytes] * self.asked.kills
         cluster, store = self._first()
         before: Sums = {}
         for number, size in enumerate(sizes, 1):
@@ -145,14 +147,18 @@ class Drill:
         with self.timed(Phase.SEED, 1):
             cluster = self.cluster()
             postgres.make_cluster(self.programs.binaries, cluster.data, self.programs.account, "trust")
-            self.facts |= {
-                "cpu": cpu_name(),
-                "cpus": str(cores()),
-                "postgresql": self.programs.run("postgres", "--version").split()[2],
-                "backup": "pg_basebackup, tar" + (", gzip 1" if self.asked.compress else ""),
-                "kept": str(self.asked.remote or "on the same disk"),
-            }
+            self.tell_host()
             return cluster, self.place.make("filestore-0")
+
+    def tell_host(self) -> None:
+        """Note on what it runs."""
+        self.facts |= {
+            "cpu": cpu_name(),
+            "cpus": str(cores()),
+            "postgresql": self.programs.run("postgres", "--version").split()[2],
+            "backup": "pg_basebackup, tar" + (", gzip 1" if self.asked.compress else ""),
+            "kept": str(self.asked.remote or "on the same disk"),
+        }
 
     def cluster(self) -> Cluster:
         """The place of another cluster."""
@@ -216,7 +222,7 @@ class OneRound:
             cluster.wait("postgres")
             if not before:
                 source.prepare_database(cluster)
-            source.grow(cluster, self.size, drill.asked.seed, lambda _what, _share: float_left(drill.programs))
+            source.grow(cluster, self.size, drill.asked.seed, lambda _what, _share: in_time(drill.programs))
             source.add_photos(cluster, store, self.size, drill.asked.seed)
             copy_all(store, kept)
         with cluster.connect(source.DATABASE) as connection:
@@ -233,7 +239,7 @@ class OneRound:
         noted = drill.place.folder / f"journal-{self.number}"
         with drill.timed(Phase.WRITE, self.number), ExitStack() as ending:
             writer = ending.enter_context(self._writer(primary, store, spool, noted))
-            while read_journal(noted).steady_at is None:
+            while not steady_mark(noted).exists():
                 self._still(primary, writer, LOOK_S)
             after = drill_rule("kill.after")
             draw = np.random.default_rng(np.random.SeedSequence(drill.asked.seed, spawn_key=(self.number, 1)))
@@ -277,7 +283,9 @@ class OneRound:
 
     def _check_archiving(self, primary: Cluster) -> None:
         with primary.connect(source.DATABASE) as connection:
-            failed = connection.execute("SELECT last_failed_wal FROM pg_stat_archiver WHERE failed_count > 0").fetchone()
+            failed = connection.execute(
+                "SELECT last_failed_wal FROM pg_stat_archiver WHERE failed_count > 0"
+            ).fetchone()
         if failed:
             raise DrillFailed(primary.why(f"segment {failed[0]} could not be archived"))
 
@@ -322,6 +330,6 @@ class OneRound:
         return PointInTime(last.number, found, seconds)
 
 
-def float_left(programs: Programs) -> None:
+def in_time(programs: Programs) -> None:
     """Raises DrillFailed when the time is over."""
     _ = programs.left_s

@@ -25,13 +25,16 @@ CLOSE = 0.02
 """Of the farmers: nearer than this to the size that was asked for is near enough."""
 
 _SIZE = SQL(
-    "SELECT sum(pg_database_size(oid))::bigint, pg_database_size('drill') - pg_database_size('template0') FROM pg_database"
+    "SELECT sum(pg_database_size(oid))::bigint, pg_database_size('drill') - pg_database_size('template0')"
+    " FROM pg_database"
 )
 _SEEDED = SQL("SELECT coalesce(max(last), 0) FROM dfr_sizing_seed")
 _CREATE = SQL("CREATE DATABASE drill")
 # Rows refer to each other as they should, being made so: looking each reference up takes most of the time.
 _TRUST = SQL("SET session_replication_role = replica")
-_ATTACH = SQL("COPY ir_attachment (name, res_model, res_id, type, store_fname, checksum, file_size, mimetype) FROM STDIN")
+_ATTACH = SQL(
+    "COPY ir_attachment (name, res_model, res_id, type, store_fname, checksum, file_size, mimetype) FROM STDIN"
+)
 
 
 def prepare_database(cluster: Cluster) -> None:

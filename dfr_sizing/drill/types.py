@@ -27,7 +27,7 @@ RECOVERY = (Phase.FETCH, Phase.RESTORE, Phase.CHECK, Phase.REPLAY, Phase.START, 
 """What lies between the failure and the opening: their seconds together are the restore time."""
 
 
-class DrillFailed(Exception):
+class DrillFailed(Exception):  # noqa: N818  (it is an answer, not an error)
     """The drill has its answer early, and it is no: what went wrong, in a sentence without its full stop."""
 
     def __init__(self, reason: str) -> None:
@@ -40,13 +40,15 @@ class Asked:
     """A drill on a database that it seeds itself.
 
     ``remote`` is where backups, WAL and files are kept, such as a mounted store; None: a folder beside the rest.
-    ``kills`` is how often the full size is drilled. ``at_most_s`` bounds the whole.
+    ``kills`` is how often the full size is drilled, ``smaller`` whether smaller sizes are drilled before it, to tell
+    what is fixed from what grows. ``at_most_s`` bounds the whole.
     """
 
     folder: Path
     size_bytes: int
     seed: int = 1
     kills: int = 1
+    smaller: bool = True
     archive_timeout_s: int = 10
     compress: bool = True
     remote: Path | None = None

@@ -14,9 +14,7 @@ from dfr_sizing.drill.types import DrillFailed, Loss
 from dfr_sizing.drivers import drill_rule
 
 FILES = SQL("SELECT store_fname FROM ir_attachment WHERE store_fname IS NOT NULL")
-DAMAGED = SQL(
-    "SELECT current_setting('data_checksums'), coalesce(sum(checksum_failures), 0) FROM pg_stat_database"
-)
+DAMAGED = SQL("SELECT current_setting('data_checksums'), coalesce(sum(checksum_failures), 0) FROM pg_stat_database")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,9 @@ def loss_of(journal: Journal, survived: tuple[Commit, ...], failure: Failure) ->
 def check_loss(loss: Loss) -> None:
     """Raises DrillFailed where more is gone than archiving allows."""
     if loss.archived_rows:
-        raise DrillFailed(f"{loss.archived_rows} rows are gone that were committed before the last archived segment's end")
+        raise DrillFailed(
+            f"{loss.archived_rows} rows are gone that were committed before the last archived segment's end"
+        )
     if loss.seconds > loss.bound_s:
         raise DrillFailed(
             f"{loss.seconds:.1f} s of work are gone, but archive_timeout and one upload are {loss.bound_s:.1f} s"

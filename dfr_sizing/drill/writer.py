@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from importlib import resources
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,34 +22,12 @@ from psycopg.sql import SQL
 
 from dfr_sizing.drill import filestore
 from dfr_sizing.drill.cluster import SESSION, Connection
-from dfr_sizing.drill.journal import SUM
+from dfr_sizing.drill.journal import steady_mark
 from dfr_sizing.drivers import drill_rule
 from dfr_sizing.staging.lifeline import end_with
 
 CHANGED = ("dfr_form_submission", "dfr_form_response", "mail_message", "ir_attachment", "drill_commit", "dfr_farmer")
-
-_ADDED = ", ".join(f"(SELECT count(*) FROM {table}_), (SELECT {SUM.format('t')} FROM {table}_ AS t)" for table in CHANGED[:-1])
-COMMIT = SQL(
-    "WITH asked AS (SELECT id AS farmer, name FROM dfr_farmer WHERE id = ANY(%(farmers)s)),"
-    " dfr_form_submission_ AS (INSERT INTO dfr_form_submission (name, farmer_id, form_version_id, submission_date,"
-    " submitted_by_user_id, submission_source, state, create_uid, write_uid, create_date, write_date) SELECT"
-    " 'Survey / ' || name, farmer, 1, now(), 2, 'mobile', 'submitted', 2, 2, now(), now() FROM asked RETURNING *),"
-    " dfr_form_response_ AS (INSERT INTO dfr_form_response (submission_id, field_id, field_label, field_type,"
-    " value_text, create_uid, write_uid, create_date, write_date) SELECT s.id, f.id, f.label->>'en_US', f.field_type,"
-    " 'answer ' || (%(number)s * 7919 + s.id * 31 + f.id) %% 1000, 2, 2, now(), now()"
-    " FROM dfr_form_submission_ AS s, dfr_form_field AS f RETURNING *),"
-    " mail_message_ AS (INSERT INTO mail_message (author_id, create_uid, write_uid, res_id, model, message_type, body,"
-    " date, create_date, write_date) SELECT 2, 2, 2, id, 'dfr.form.submission', 'notification',"
-    " '<p>Form submission created</p>', now(), now(), now() FROM dfr_form_submission_ RETURNING *),"
-    " ir_attachment_ AS (INSERT INTO ir_attachment (name, res_model, res_id, type, store_fname, checksum, file_size,"
-    " mimetype, create_uid, write_uid, create_date, write_date) SELECT 'photo.jpg', 'dfr.farmer', (%(farmers)s)[1],"
-    " 'binary', %(photo)s::text, split_part(%(photo)s::text, '/', 2), %(bytes)s, 'image/jpeg', 2, 2, now(), now()"
-    " WHERE %(photo)s::text IS NOT NULL RETURNING *),"
-    " drill_commit_ AS (INSERT INTO drill_commit (number, forms) VALUES (%(number)s, %(forms)s) RETURNING *),"
-    " dfr_farmer_ AS (UPDATE dfr_farmer AS f SET write_date = clock_timestamp() FROM asked WHERE f.id = asked.farmer"
-    " RETURNING hashtextextended(new::text, 0)::numeric - hashtextextended(old::text, 0) AS moved)"
-    f" SELECT {_ADDED}, 0, (SELECT coalesce(sum(moved), 0)::text FROM dfr_farmer_)"  # noqa: S608  (names of ours)
-)
+"""Tables that a commit changes, as commit.sql returns them."""
 POSITION = SQL("SELECT pg_current_wal_flush_lsn()")
 WRITTEN = SQL("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), %s)")
 FARMERS = SQL("SELECT min(id), max(id) FROM dfr_farmer")
@@ -77,6 +56,8 @@ class Writer:
 
     def __init__(self, connection: Connection, journal: TextIO, told: argparse.Namespace) -> None:
         self._connection, self._journal, self._told = connection, journal, told
+        text = resources.files("dfr_sizing.drill").joinpath("commit.sql").read_text(encoding="utf-8")
+        self._statement = text.encode()
         self._draw = np.random.default_rng(np.random.SeedSequence(told.seed, spawn_key=(told.first,)))
         low, high = connection.execute(FARMERS).fetchone() or (1, 1)
         self._farmers = (int(low), int(high) + 1)
@@ -88,7 +69,7 @@ class Writer:
         rush = int(drill_rule("writes.rush_forms").mid)
         while (self._connection.execute(WRITTEN, (start,)).fetchone() or (0,))[0] < self._told.rush_bytes:
             self.commit(rush, None)
-        self._note({"steady": time.time()})
+        steady_mark(self._told.journal).touch()
         pause_s = 1.0 / drill_rule("writes.per_s").mid
         photos = drill_rule("writes.photo_share").mid
         due = time.monotonic()
@@ -101,9 +82,15 @@ class Writer:
         """One commit: forms of as many farmers, and a photo; noted before it is sent and when it is answered for."""
         farmers = np.unique(self._draw.integers(*self._farmers, forms)).tolist()
         name, size = photo or (None, None)
-        values: dict[str, Any] = {"farmers": farmers, "photo": name, "bytes": size, "number": self._number, "forms": forms}
+        values: dict[str, Any] = {
+            "farmers": farmers,
+            "photo": name,
+            "bytes": size,
+            "number": self._number,
+            "forms": forms,
+        }
         with self._connection.transaction():
-            row = self._connection.execute(COMMIT, values).fetchone() or ()
+            row = self._connection.execute(self._statement, values).fetchone() or ()
             changed = {table: (row[2 * at], row[2 * at + 1]) for at, table in enumerate(CHANGED)}
             self._note({"number": self._number, "begun": time.time(), "changed": changed})
         acked = time.time()

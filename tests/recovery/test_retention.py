@@ -112,7 +112,7 @@ def test_the_month_of_february_is_kept_by_its_last_day(year: int) -> None:
 
 
 def test_the_specification_by_hand() -> None:
-    """1 March 2028 is a Wednesday: seven days, three Sundays before, five month ends, the year so far stands by today."""
+    """1 March 2028 is a Wednesday: seven days, three Sundays before, five month ends; the year so far is today's."""
     assert kept(schedules()["specification"].schedule, on=date(2028, 3, 1), first=FIRST) == (
         date(2027, 10, 31),
         date(2027, 11, 30),
