@@ -1,4 +1,4 @@
-"""A PostgreSQL of the drill's own: reachable by a Unix socket in its data folder alone, which is closed to others."""
+"""A PostgreSQL of the drill's own: reachable by a Unix socket in its folder alone, which is closed to others."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class Cluster:
         return self.folder / "data"
 
     def url(self, database: str) -> str:
-        """The way in, for who may enter the data folder."""
-        return f"postgresql://{self.user}@/{database}?host={self.data}&port={PORT}"
+        """The way in, for who may enter the folder."""
+        return f"postgresql://{self.user}@/{database}?host={self.folder}&port={PORT}"
 
     def connect(self, database: str) -> Connection:
         """A connection in which rows read as text the same as in every other."""
@@ -68,7 +68,7 @@ class Cluster:
 
     def start(self, settings: Mapping[str, str]) -> None:
         """Start the server without waiting for it."""
-        told = {**SETTINGS, "unix_socket_directories": str(self.data), **settings}
+        told = {**SETTINGS, "unix_socket_directories": str(self.folder), **settings}
         log = self.folder / "postgresql.log"
         self._logged_before = log.stat().st_size if log.exists() else 0
         self.process = postgres.start(

@@ -30,7 +30,7 @@ def profile_of(rounds: Sequence[Round], facts: Mapping[str, str], made: date, li
         link=link,
         compressed_share=_between(shares, statistics.median(shares)),
         upload_s=_between(uploads, statistics.median(uploads)),
-        archive_timeout_s=rounds[-1].segment_s,
+        archive_timeout_s=rounds[-1].archive_timeout_s,
         phases={phase: fitted([_point(one, Phase(phase)) for one in rounds]) for phase in DRIVEN_BY},
     )
 

@@ -1,7 +1,7 @@
 """The drill on a database that was told to be staging, which is only read.
 
-A base backup over the replication protocol, WAL by pg_receivewal without a slot, and sums of its tables. The source is
-not failed: the failure is that its WAL comes no more.
+A base backup over the replication protocol, WAL by pg_receivewal with a slot that ends with the drill, and sums of its
+tables. The source is not failed: the failure is that its WAL comes no more.
 
 Three things have to say that it is staging, as for seeding. A base backup copies the whole server, so there may be no
 other database on it.
@@ -52,6 +52,7 @@ _ABOUT = SQL(
 )
 _AT = SQL("SELECT pg_current_wal_flush_lsn()::text")
 _REPLAYED = SQL("SELECT pg_last_wal_replay_lsn()::text")
+_HOLD = SQL("SELECT pg_create_physical_replication_slot(%s, true, true)")
 _READ_ONLY = SQL("SET default_transaction_read_only = on")
 
 
@@ -168,7 +169,9 @@ class StagedRound:
         timeout_s = drill.asked.archive_timeout_s
         lost_s = next((at - when for when, lsn in seen if lsn > replayed), 0.0)
         loss = Loss(0, 0, 0, max(0.0, lost_s), timeout_s + drill_rule("loss.clock_s").mid, 0.0, 0)
-        drill.rounds.append(Round(self.number, sizes, dict(drill.seconds), loss, full_size=True, segment_s=timeout_s))
+        drill.rounds.append(
+            Round(self.number, sizes, dict(drill.seconds), loss, full_size=True, archive_timeout_s=timeout_s)
+        )
         restored.lose()
         verify.check_loss(loss)
 
@@ -179,9 +182,15 @@ class StagedRound:
 
     @contextmanager
     def _receiving(self, archive: Archive) -> Iterator[None]:
-        """pg_receivewal, until it is killed at the end of the block: as if the source were gone."""
+        """pg_receivewal, until it is killed at the end of the block: as if the source were gone.
+
+        A temporary slot keeps the source's WAL until it was sent: without one, the checkpoint that a backup begins with
+        removes the segment that is on its way. The kernel ends the session with this process, and that ends the slot.
+        """
         log = self.drill.place.folder / "pg_receivewal.log"
         told = ("--dbname", self.staging.postgresql, "--directory", archive.folder, "--no-loop", "--no-password")
+        holder = self._connection()
+        holder.execute(_HOLD, (f"dfr_size_drill_{os.getpid()}",))
         process = self._ours.start("pg_receivewal", *told, "--synchronous", environment=_secrets(), log=log)
         try:
             give_up = time.monotonic() + CONNECT_S
@@ -196,6 +205,7 @@ class StagedRound:
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
+            holder.close()
 
     def _watch(self) -> tuple[Sums, list[tuple[float, int]]]:
         """Sums of the tables, then where the source's WAL was and when, until the failure."""

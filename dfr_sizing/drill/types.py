@@ -106,7 +106,7 @@ class Round:
     seconds: Mapping[Phase, float]
     loss: Loss
     full_size: bool
-    segment_s: float
+    archive_timeout_s: float
     point_in_time: PointInTime | None = None
 
     @property

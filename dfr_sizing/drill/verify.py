@@ -29,7 +29,7 @@ class Failure:
 
 def check_pages(cluster: Cluster, database: str) -> None:
     """Every heap and every B-tree by pg_amcheck. Raises DrillFailed."""
-    where = ("--host", str(cluster.data), "--port", PORT, "--username", cluster.user)
+    where = ("--host", str(cluster.folder), "--port", PORT, "--username", cluster.user)
     try:
         cluster.programs.run("pg_amcheck", *where, "--install-missing", "--no-password", database)
     except DrillFailed as failed:

@@ -67,7 +67,7 @@ class Workspace:
 def workspace(folder: Path, remote: Path | None, account: pwd.struct_passwd | None) -> Iterator[Workspace]:
     """The folder for as long as the block lasts; leftovers of an earlier drill go first. Raises InputError."""
     folder = folder.resolve()
-    if len(os.fsencode(folder)) + len("/server-99/data/.s.PGSQL.5432") > LONGEST_SOCKET:
+    if len(os.fsencode(folder)) + len("/server-99/.s.PGSQL.5432") > LONGEST_SOCKET:
         allowed = f"a path that leaves room for a socket's name in {LONGEST_SOCKET} bytes"
         raise InputError("--folder", folder, allowed, "choose a shorter one")
     if folder.exists():

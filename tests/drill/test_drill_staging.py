@@ -145,8 +145,8 @@ def test_a_server_with_another_database_is_not_copied(source: Source, place: Pat
 
 
 def test_one_larger_than_was_allowed_is_not_copied(source: Source, place: Path) -> None:
+    source.run("CREATE TABLE bulk AS SELECT repeat('x', 1000) FROM generate_series(1, 30000)")
     with pytest.raises(InputError, match=r"--size is 40 MB, but must be at least the staging's"):
-        source.run("CREATE TABLE bulk AS SELECT repeat('x', 1000) FROM generate_series(1, 30000)")
         drill_staging(source.staging, asked(place, size_bytes=40_000_000))
     source.run("DROP TABLE bulk")
 
