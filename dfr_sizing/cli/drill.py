@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dfr_sizing.cli.staging import check_installed
-from dfr_sizing.cli.stop import say
+from dfr_sizing.cli.stop import Stopped, is_stopped, say
 
 NOT_PASSED = 3
 CLEAR_AT_MOST_S = 60.0
@@ -86,7 +86,9 @@ def drill(
 
 
 def _tell(phase: str, number: int) -> None:
-    """Where somebody watches."""
+    """Where somebody watches. Raises Stopped where the signal fell into a fork, whose hooks drop what is raised."""
+    if is_stopped():
+        raise Stopped
     if sys.stderr.isatty():
         sys.stderr.write(f"\rround {number}: {phase:10}")
         sys.stderr.flush()

@@ -145,7 +145,10 @@ def tiny_disk() -> Iterator[Path]:
         folder.rmdir()
 
 
-@pytest.mark.parametrize("phase", [Phase.BACKUP, Phase.WRITE, Phase.RESTORE, Phase.REPLAY])
+@pytest.mark.parametrize(
+    "phase",
+    [Phase.WRITE, Phase.RESTORE, *(pytest.param(one, marks=pytest.mark.slow) for one in (Phase.BACKUP, Phase.REPLAY))],
+)
 def test_a_disk_that_fills_up_is_told(tiny_disk: Path, phase: Phase) -> None:
     def fill(now: Phase, folder: Path) -> None:
         if now is phase:
