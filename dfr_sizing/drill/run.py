@@ -201,7 +201,7 @@ class OneRound:
             files, files_bytes = copy_all(kept, new_store)
         survived_loss, before = self._verify(restored, journal, failure, new_store, before)
         wal, stored = archive.used_bytes(backup.first_segment), backup.stored_bytes
-        sizes = Sizes(backup.database_bytes, stored, wal, files_bytes, files, self.size)
+        sizes = Sizes(backup.database_bytes, stored, wal, files_bytes, files)
         done = Round(self.number, sizes, dict(drill.seconds), survived_loss, self.full, drill.asked.archive_timeout_s)
         drill.rounds.append(done)
         verify.check_loss(survived_loss)

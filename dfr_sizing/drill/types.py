@@ -67,7 +67,6 @@ class Sizes:
     wal_bytes: int = 0
     files_bytes: int = 0
     files: int = 0
-    seeded_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -15,21 +12,7 @@ from stand_in_process import dfr_size, wait_until
 from dfr_sizing.drill.types import Phase
 from dfr_sizing.drill.workspace import PHASE
 
-MEMORY = Path("/dev/shm")  # noqa: S108  (a folder of one's own is made in it)
-ENOUGH_BYTES = 2**30
 SMALL = ("--size", "40MB", "--archive-timeout", "1", "--json")
-
-
-@contextlib.contextmanager
-def quick_folder() -> Iterator[Path]:
-    """A folder in memory, where there is one: a small drill spends most of its time waiting for the disk."""
-    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
-    folder = Path(tempfile.mkdtemp(prefix="dfr-size-test-", dir=MEMORY if in_memory else None))
-    folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
 def start(folder: Path, *options: str | Path, **environment: str) -> subprocess.Popen[str]:

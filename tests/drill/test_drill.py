@@ -14,6 +14,7 @@ import pytest
 from drill_process import everything_in, start
 
 from dfr_sizing.drill import verify
+from dfr_sizing.drill.cluster import Cluster
 from dfr_sizing.drill.run import run_drill
 from dfr_sizing.drill.types import Asked, Outcome, Phase
 from dfr_sizing.errors import InputError
@@ -22,22 +23,28 @@ from dfr_sizing.recovery.profile import read_profile
 SIZE = 40_000_000
 
 
-def small(place: Path, **changed: object) -> Asked:
-    told = {"folder": place / "drill", "size_bytes": SIZE, "archive_timeout_s": 1, "smaller": False, "at_most_s": 300.0}
+def small(quick_place: Path, **changed: object) -> Asked:
+    told = {
+        "folder": quick_place / "drill",
+        "size_bytes": SIZE,
+        "archive_timeout_s": 1,
+        "smaller": False,
+        "at_most_s": 300.0,
+    }
     return Asked(**{**told, **changed})  # type: ignore[arg-type]
 
 
-def drill(place: Path, sabotage: Callable[[Phase, Path], None], **changed: object) -> Outcome:
+def drill(quick_place: Path, sabotage: Callable[[Phase, Path], None], **changed: object) -> Outcome:
     """A drill that is tampered with as a phase begins; it leaves nothing, however it ends."""
-    asked = small(place, **changed)
+    asked = small(quick_place, **changed)
     outcome = run_drill(asked, lambda phase, _round: sabotage(phase, asked.folder))
-    assert list(place.iterdir()) == []
-    assert everything_in(place) == []
+    assert list(quick_place.iterdir()) == []
+    assert everything_in(quick_place) == []
     return outcome
 
 
-def test_the_command_restores_what_was_committed_and_tells_each_phase(place: Path) -> None:
-    process = start(place / "drill", "--size", "50MB", "--output", place / "profile.toml")
+def test_the_command_restores_what_was_committed_and_tells_each_phase(quick_place: Path) -> None:
+    process = start(quick_place / "drill", "--size", "50MB", "--output", quick_place / "profile.toml")
     out, error = process.communicate()
     assert process.returncode == 0, (out, error)
     told = json.loads(out)
@@ -54,9 +61,9 @@ def test_the_command_restores_what_was_committed_and_tells_each_phase(place: Pat
     assert all(seconds >= 0 for seconds in (*last["measured_s"].values(), *last["predicted_s"].values()))
     assert last["point_in_time"]["commits_found"] == last["point_in_time"]["commits_expected"] > 0
     assert last["commits"] > last["commits_lost"] >= 0
-    assert read_profile(place / "profile.toml").database_bytes == tuple(sizes)
-    assert [path.name for path in place.iterdir()] == ["profile.toml"]
-    assert everything_in(place) == []
+    assert read_profile(quick_place / "profile.toml").database_bytes == tuple(sizes)
+    assert [path.name for path in quick_place.iterdir()] == ["profile.toml"]
+    assert everything_in(quick_place) == []
 
 
 def _lose_a_segment(phase: Phase, folder: Path) -> None:
@@ -65,8 +72,8 @@ def _lose_a_segment(phase: Phase, folder: Path) -> None:
         segments[-1].unlink()
 
 
-def test_a_lost_segment_of_the_archive_is_told(place: Path) -> None:
-    outcome = drill(place, _lose_a_segment)
+def test_a_lost_segment_of_the_archive_is_told(quick_place: Path) -> None:
+    outcome = drill(quick_place, _lose_a_segment)
     assert outcome.failed_in is Phase.REPLAY
     assert "the archive has lost segment 0000000100000000" in outcome.reason
 
@@ -82,9 +89,9 @@ def _damage_base(phase: Phase, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("compress", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_a_damaged_page_of_the_backup_is_told(place: Path, compress: bool) -> None:
+def test_a_damaged_page_of_the_backup_is_told(quick_place: Path, compress: bool) -> None:
     """Plain, the manifest's checksum finds it; compressed, gzip's, tar, or the manifest: as the damage falls."""
-    outcome = drill(place, _damage_base, compress=compress)
+    outcome = drill(quick_place, _damage_base, compress=compress)
     assert outcome.failed_in in ((Phase.RESTORE, Phase.CHECK) if compress else (Phase.CHECK,))
     assert "the backup is damaged" in outcome.reason
 
@@ -94,23 +101,23 @@ def _lose_a_file(phase: Phase, folder: Path) -> None:
         next((folder / "remote" / "filestore").glob("??/*")).unlink()
 
 
-def test_a_file_that_a_row_speaks_of_and_is_gone_is_told(place: Path) -> None:
-    outcome = drill(place, _lose_a_file)
+def test_a_file_that_a_row_speaks_of_and_is_gone_is_told(quick_place: Path) -> None:
+    outcome = drill(quick_place, _lose_a_file)
     assert outcome.failed_in is Phase.VERIFY
     assert "1 files that rows speak of are missing" in outcome.reason
 
 
-def test_a_row_that_is_not_as_it_was_committed_is_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_is_not_as_it_was_committed_is_told(quick_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Changed behind the server's back, it would be found by its page; changed by SQL, by the sums."""
     check_pages = verify.check_pages
 
-    def and_tamper(cluster: verify.Cluster, database: str) -> None:
+    def and_tamper(cluster: Cluster, database: str) -> None:
         check_pages(cluster, database)
         with cluster.connect(database) as connection:
             connection.execute("UPDATE dfr_plot SET size = size + 1 WHERE id = (SELECT min(id) FROM dfr_plot)")
 
     monkeypatch.setattr(verify, "check_pages", and_tamper)
-    outcome = drill(place, lambda _phase, _folder: None)
+    outcome = drill(quick_place, lambda _phase, _folder: None)
     assert outcome.failed_in is Phase.VERIFY
     assert outcome.reason == "table dfr_plot holds other rows than were committed"
 
@@ -124,8 +131,8 @@ def _damage_a_heap(phase: Phase, folder: Path) -> None:
             file.write(b"\xff" * 64)
 
 
-def test_a_damaged_page_of_the_restored_database_is_told(place: Path) -> None:
-    outcome = drill(place, _damage_a_heap)
+def test_a_damaged_page_of_the_restored_database_is_told(quick_place: Path) -> None:
+    outcome = drill(quick_place, _damage_a_heap)
     assert outcome.failed_in in (Phase.REPLAY, Phase.VERIFY)
     assert "damaged" in outcome.reason or "invalid page" in outcome.reason or "checksum" in outcome.reason
 
@@ -161,10 +168,10 @@ def test_a_disk_that_fills_up_is_told(tiny_disk: Path, phase: Phase) -> None:
     assert f"the disk of {tiny_disk / 'drill'} is full" in outcome.reason
 
 
-def test_too_little_disk_is_told_before_anything_is_made(place: Path) -> None:
+def test_too_little_disk_is_told_before_anything_is_made(quick_place: Path) -> None:
     with pytest.raises(InputError, match="free disk"):
-        run_drill(small(place, size_bytes=10**15))
-    assert list(place.iterdir()) == []
+        run_drill(small(quick_place, size_bytes=10**15))
+    assert list(quick_place.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -178,15 +185,15 @@ def test_too_little_disk_is_told_before_anything_is_made(place: Path) -> None:
         (("--profile", "/no/such/file"), "the recovery profile is /no/such/file"),
     ],
 )
-def test_bad_input_is_one_sentence_and_nothing_is_made(place: Path, options: tuple[str, ...], told: str) -> None:
-    process = start(place / "drill", *options)
+def test_bad_input_is_one_sentence_and_nothing_is_made(quick_place: Path, options: tuple[str, ...], told: str) -> None:
+    process = start(quick_place / "drill", *options)
     out, error = process.communicate()
     assert (process.returncode, out, error.count("\n")) == (2, "", 1)
     assert told in error
-    assert list(place.iterdir()) == []
+    assert list(quick_place.iterdir()) == []
 
 
-def test_a_drill_that_is_out_of_time_says_so(place: Path) -> None:
-    outcome = drill(place, lambda _phase, _folder: None, at_most_s=2.0)
+def test_a_drill_that_is_out_of_time_says_so(quick_place: Path) -> None:
+    outcome = drill(quick_place, lambda _phase, _folder: None, at_most_s=2.0)
     assert outcome.failed_in is not None
     assert "time allowed" in outcome.reason

@@ -21,8 +21,8 @@ OFTEN = {Phase.BACKUP, Phase.WRITE, Phase.REPLAY}
 @pytest.mark.parametrize(
     "phase", [phase if phase in OFTEN else pytest.param(phase, marks=pytest.mark.slow) for phase in Phase]
 )
-def test_killed_at_any_phase_nothing_runs_on_and_the_rest_can_be_cleared(place: Path, phase: Phase) -> None:
-    folder = place / "drill"
+def test_killed_at_any_phase_nothing_runs_on_and_the_rest_can_be_cleared(quick_place: Path, phase: Phase) -> None:
+    folder = quick_place / "drill"
     process = start(folder)
     wait_for(process, folder, phase)
     below = psutil.Process(process.pid).children(recursive=True)
@@ -32,7 +32,7 @@ def test_killed_at_any_phase_nothing_runs_on_and_the_rest_can_be_cleared(place: 
     wait_until(lambda: not everything_in(folder))
     assert (folder / MARK).exists()
     assert f"stopped in {reached(folder)}" in clean(folder)
-    assert list(place.iterdir()) == []
+    assert list(quick_place.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_killed_at_any_phase_nothing_runs_on_and_the_rest_can_be_cleared(place: 
         *(pytest.param(signal.SIGTERM, phase, marks=pytest.mark.slow) for phase in Phase if phase is not Phase.BACKUP),
     ],
 )
-def test_stopped_by_a_signal_it_clears_up_itself(place: Path, how: signal.Signals, phase: Phase) -> None:
-    folder = place / "drill"
+def test_stopped_by_a_signal_it_clears_up_itself(quick_place: Path, how: signal.Signals, phase: Phase) -> None:
+    folder = quick_place / "drill"
     process = start(folder)
     wait_for(process, folder, phase)
     process.send_signal(how)
@@ -53,13 +53,13 @@ def test_stopped_by_a_signal_it_clears_up_itself(place: Path, how: signal.Signal
     assert (process.returncode, out) == (130, "")
     # A signal that falls into a fork is told of by Python, too, before it is acted upon.
     assert error.endswith("dfr-size: stopped; nothing of the drill is left.\n")
-    assert list(place.iterdir()) == []
+    assert list(quick_place.iterdir()) == []
     assert everything_in(folder) == []
 
 
 @pytest.mark.slow
-def test_a_new_drill_clears_what_a_killed_one_left_also_where_backups_are_kept(place: Path) -> None:
-    folder, remote = place / "drill", place / "remote"
+def test_a_new_drill_clears_what_a_killed_one_left_also_where_backups_are_kept(quick_place: Path) -> None:
+    folder, remote = quick_place / "drill", quick_place / "remote"
     remote.mkdir()
     (remote / "theirs").write_text("kept")
     first = start(folder, "--remote", remote)
@@ -74,8 +74,8 @@ def test_a_new_drill_clears_what_a_killed_one_left_also_where_backups_are_kept(p
     assert not folder.exists()
 
 
-def test_a_folder_in_use_or_of_somebody_else_is_not_touched(place: Path) -> None:
-    folder = place / "drill"
+def test_a_folder_in_use_or_of_somebody_else_is_not_touched(quick_place: Path) -> None:
+    folder = quick_place / "drill"
     process = start(folder)
     try:
         wait_for(process, folder, Phase.SEED)
@@ -85,7 +85,7 @@ def test_a_folder_in_use_or_of_somebody_else_is_not_touched(place: Path) -> None
     finally:
         process.terminate()
         process.communicate()
-    theirs = place / "theirs"
+    theirs = quick_place / "theirs"
     theirs.mkdir()
     (theirs / "letter").write_text("dear")
     with pytest.raises(InputError, match="not touched"):

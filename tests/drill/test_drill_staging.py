@@ -66,25 +66,25 @@ def source() -> Iterator[Source]:
         yield made
 
 
-def asked(place: Path, **changed: object) -> Asked:
-    told = {"folder": place / "drill", "size_bytes": 200_000_000, "archive_timeout_s": 1, "at_most_s": 300.0}
+def asked(quick_place: Path, **changed: object) -> Asked:
+    told = {"folder": quick_place / "drill", "size_bytes": 200_000_000, "archive_timeout_s": 1, "at_most_s": 300.0}
     return Asked(**{**told, **changed})  # type: ignore[arg-type]
 
 
-def test_a_staging_is_restored_elsewhere_and_not_changed(source: Source, place: Path) -> None:
+def test_a_staging_is_restored_elsewhere_and_not_changed(source: Source, quick_place: Path) -> None:
     before = source.state()
-    outcome = drill_staging(source.staging, asked(place))
+    outcome = drill_staging(source.staging, asked(quick_place))
     assert outcome.reason == ""
     (one,) = outcome.rounds
     assert one.sizes.database_bytes > 20_000_000
     assert set(one.seconds) == set(Phase) - {Phase.SEED, Phase.FILES}
     assert outcome.not_compared == ()
     assert source.state() == before
-    assert list(place.iterdir()) == []
-    assert everything_in(place) == []
+    assert list(quick_place.iterdir()) == []
+    assert everything_in(quick_place) == []
 
 
-def test_what_is_written_meanwhile_is_not_compared_and_named(source: Source, place: Path) -> None:
+def test_what_is_written_meanwhile_is_not_compared_and_named(source: Source, quick_place: Path) -> None:
     over = threading.Event()
 
     def work() -> None:
@@ -95,7 +95,7 @@ def test_what_is_written_meanwhile_is_not_compared_and_named(source: Source, pla
     worker = threading.Thread(target=work)
     worker.start()
     try:
-        outcome = drill_staging(source.staging, asked(place))
+        outcome = drill_staging(source.staging, asked(quick_place))
     finally:
         over.set()
         worker.join()
@@ -112,50 +112,50 @@ def _write_to(folder: Path, staging: Staging) -> Path:
     return path
 
 
-def test_a_wrong_password_is_one_sentence_and_nothing_is_made(source: Source, place: Path) -> None:
-    before, file = source.state(), _write_to(place, source.staging)
-    process = start(place / "drill", "--staging", file, PGPASSWORD="wrong-and-not-to-be-told")
+def test_a_wrong_password_is_one_sentence_and_nothing_is_made(source: Source, quick_place: Path) -> None:
+    before, file = source.state(), _write_to(quick_place, source.staging)
+    process = start(quick_place / "drill", "--staging", file, PGPASSWORD="wrong-and-not-to-be-told")
     out, error = process.communicate()
     assert (process.returncode, out, error.count("\n")) == (2, "", 1)
     assert "password authentication failed" in error
     assert "PGPASSWORD" in error
     assert "wrong-and" not in error
     assert source.state() == before
-    assert [path.name for path in place.iterdir()] == [file.name]
+    assert [path.name for path in quick_place.iterdir()] == [file.name]
 
 
-def test_a_database_without_the_mark_is_not_read(source: Source, place: Path) -> None:
+def test_a_database_without_the_mark_is_not_read(source: Source, quick_place: Path) -> None:
     source.run(UNMARK)
     try:
         with pytest.raises(InputError, match=r"dfr_sizing\.is_staging"):
-            drill_staging(source.staging, asked(place))
+            drill_staging(source.staging, asked(quick_place))
     finally:
         source.run(MARK)
-    assert list(place.iterdir()) == []
+    assert list(quick_place.iterdir()) == []
 
 
-def test_a_server_with_another_database_is_not_copied(source: Source, place: Path) -> None:
+def test_a_server_with_another_database_is_not_copied(source: Source, quick_place: Path) -> None:
     source.run("CREATE DATABASE payroll")
     try:
         with pytest.raises(InputError, match="payroll"):
-            drill_staging(source.staging, asked(place))
+            drill_staging(source.staging, asked(quick_place))
     finally:
         source.run("DROP DATABASE payroll")
-    assert list(place.iterdir()) == []
+    assert list(quick_place.iterdir()) == []
 
 
-def test_one_larger_than_was_allowed_is_not_copied(source: Source, place: Path) -> None:
+def test_one_larger_than_was_allowed_is_not_copied(source: Source, quick_place: Path) -> None:
     source.run("CREATE TABLE bulk AS SELECT repeat('x', 1000) FROM generate_series(1, 30000)")
     with pytest.raises(InputError, match=r"--size is 40 MB, but must be at least the staging's"):
-        drill_staging(source.staging, asked(place, size_bytes=40_000_000))
+        drill_staging(source.staging, asked(quick_place, size_bytes=40_000_000))
     source.run("DROP TABLE bulk")
 
 
-def test_a_role_that_may_not_replicate_is_refused(source: Source, place: Path) -> None:
+def test_a_role_that_may_not_replicate_is_refused(source: Source, quick_place: Path) -> None:
     source.run(f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}' IN ROLE pg_read_all_data")
     try:
         weak = source.staging.model_copy(update={"postgresql": source.url.replace("postgres@", "reader@")})
         with pytest.raises(InputError, match="REPLICATION"):
-            drill_staging(weak, asked(place))
+            drill_staging(weak, asked(quick_place))
     finally:
         source.run("DROP ROLE reader")
