@@ -40,7 +40,7 @@ def main() -> int:
     watch.most = 0
     asked = Asked(folder=folder, size_bytes=int(options.gb * GB), kills=options.kills, smaller=False, **common)
     large = run_drill(asked, watch)
-    text, missed = report(profile, large, watch.most / asked.size_bytes)
+    text, missed = report(profile, [one.waited_share for one in small.rounds], large, watch.most / asked.size_bytes)
     print(text)
     if not options.dry:
         write_whole(RESULT, text.encode())
@@ -63,7 +63,9 @@ class Watch:
         print(f"{time.monotonic() - self._start:7.1f} s  round {number}  {phase}", file=sys.stderr, flush=True)
 
 
-def report(profile: RecoveryProfile, outcome: Outcome, disk: float) -> tuple[str, list[str]]:
+def report(
+    profile: RecoveryProfile, waited: list[float | None], outcome: Outcome, disk: float
+) -> tuple[str, list[str]]:
     """The text to keep, and the promises that were missed."""
     promise, rounds = drill_rule("verdict.restore_difference").mid, outcome.rounds
     missed = [] if outcome.passed else [f"the drill failed in {outcome.failed_in}: {outcome.reason}"]
@@ -74,8 +76,10 @@ def report(profile: RecoveryProfile, outcome: Outcome, disk: float) -> tuple[str
         "failures at random moments, seeded; the database of a round is the one that the round before restored. "
         f"Disk taken: {disk:.1f} times the database at most, as the phases began."
     )
+    waits = ", ".join(_share(share) for share in waited)
+    about += f" While the profile was measured some process waited for a CPU {waits} of the time."
     head = ["failure", "database GB", "WAL MB", "restore predicted s", "measured s", "difference", "work lost s"]
-    head += ["allowed s", "rows lost", "of these archived before"]
+    head += ["allowed s", "rows lost", "of these archived before", "waited for a CPU"]
     lines = ["# Restore drill: predicted and measured", "", "```sh", "python benchmarks/recovery_drill.py", "```", ""]
     lines += [about, "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     differences = []
@@ -85,7 +89,7 @@ def report(profile: RecoveryProfile, outcome: Outcome, disk: float) -> tuple[str
         lines.append(
             f"| {number} | {one.sizes.database_bytes / GB:.2f} | {one.sizes.wal_bytes / 1e6:.0f} | {foreseen:.1f} "
             f"| {one.restore_s:.1f} | {differences[-1]:+.0%} | {one.loss.seconds:.1f} | {one.loss.bound_s:.1f} "
-            f"| {one.loss.lost_rows:,} | {one.loss.archived_rows} |"
+            f"| {one.loss.lost_rows:,} | {one.loss.archived_rows} | {_share(one.waited_share)} |"
         )
         if abs(differences[-1]) > promise:
             missed.append(f"failure {number}: predicted {differences[-1]:+.0%} off what was measured")
@@ -96,6 +100,10 @@ def report(profile: RecoveryProfile, outcome: Outcome, disk: float) -> tuple[str
     lines += ["", "MISSED: " + "; ".join(missed) if missed else "All promises are kept.", ""]
     lines += ["The profile:", "", "```toml", profile_text(profile).rstrip(), "```", ""]
     return "\n".join(lines), missed
+
+
+def _share(waited: float | None) -> str:
+    return "not told" if waited is None else f"{waited:.0%}"
 
 
 def _by_phase(profile: RecoveryProfile, rounds: tuple[Round, ...]) -> list[str]:

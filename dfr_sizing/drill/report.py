@@ -47,6 +47,7 @@ def _round(one: Round, profile: RecoveryProfile | None) -> dict[str, Any]:
         "files_bytes": one.sizes.files_bytes,
         "measured_s": {phase.value: one.seconds[phase] for phase in Phase if phase in one.seconds},
         "restore_s": one.restore_s,
+        "waited_for_cpu_share": one.waited_share,
         "commits": one.loss.commits,
         "commits_lost": one.loss.lost_commits,
         "rows_lost": one.loss.lost_rows,
@@ -84,7 +85,9 @@ def as_text(told: Mapping[str, Any]) -> str:
         foreseen = ""
         if "predicted_restore_s" in one:
             foreseen = f", predicted {one['predicted_restore_s']:.1f} s ({one['prediction_error']:+.0%})"
-        lines.append(f"  restored in {one['restore_s']:.1f} s{foreseen}")
+        waited = one["waited_for_cpu_share"]
+        shared = f"; a CPU was waited for {waited:.0%} of it" if waited is not None else ""
+        lines.append(f"  restored in {one['restore_s']:.1f} s{foreseen}{shared}")
         lines.append(
             f"  lost: {one['commits_lost']:,} commits, {one['rows_lost']:,} rows, {one['rpo_s']:.1f} s of work; "
             f"archive_timeout and one upload allow {one['rpo_bound_s']:.1f} s; "

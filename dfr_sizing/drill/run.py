@@ -29,11 +29,11 @@ from dfr_sizing.drill.filestore import copy_all
 from dfr_sizing.drill.journal import Journal, Sums, read_journal, steady_mark, sums_of
 from dfr_sizing.drill.programs import Programs, told_in_short
 from dfr_sizing.drill.recover import check_archive, recover
-from dfr_sizing.drill.types import Asked, DrillFailed, Loss, Outcome, Phase, PointInTime, Round, Sizes
+from dfr_sizing.drill.types import RECOVERY, Asked, DrillFailed, Loss, Outcome, Phase, PointInTime, Round, Sizes
 from dfr_sizing.drill.workspace import Workspace, workspace
 from dfr_sizing.drivers import drill_rule
 from dfr_sizing.errors import InputError
-from dfr_sizing.recording.host import cores, cpu_name
+from dfr_sizing.recording.host import cores, cpu_name, waited_for_cpu_s
 from dfr_sizing.staging import postgres
 
 MB, MIB = 1e6, 2**20
@@ -97,6 +97,7 @@ class Drill:
     next_commit: int = 1
     clusters: list[Cluster] = field(default_factory=list)
     not_compared: tuple[str, ...] = ()
+    waits: list[tuple[float, float]] = field(default_factory=list)
 
     def run(self, rounds: Callable[[], None]) -> Outcome:
         """All rounds, or as many as there were until one failed."""
@@ -138,9 +139,18 @@ class Drill:
         self.phase = phase
         self.place.enter(phase)
         self.entered(phase, number)
-        begun = time.perf_counter()
+        begun, waited = time.perf_counter(), waited_for_cpu_s()
         yield
-        self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - begun
+        took, waits = time.perf_counter() - begun, waited_for_cpu_s()
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + took
+        if phase in RECOVERY and waited is not None and waits is not None:
+            self.waits.append((took, waits - waited))
+
+    @property
+    def waited_share(self) -> float | None:
+        """Of this round's recovery so far, in which some process waited for a CPU."""
+        whole = sum(took for took, _ in self.waits)
+        return sum(waited for _, waited in self.waits) / whole if whole > 0 else None
 
     def _first(self) -> tuple[Cluster, Path]:
         """A new cluster, not started, and an empty filestore."""
@@ -180,7 +190,7 @@ class OneRound:
     def run(self, primary: Cluster, store: Path, before: Sums) -> tuple[Cluster, Path, Sums]:
         """Returns the restored cluster, stopped, its filestore, and the sums of its tables."""
         drill, place = self.drill, self.drill.place
-        drill.seconds = {}
+        drill.seconds, drill.waits = {}, []
         kept = place.keep("filestore")
         before = self._seed(primary, store, kept, before)
         spool = place.make(f"spool-{self.number}")
@@ -202,7 +212,10 @@ class OneRound:
         survived_loss, before = self._verify(restored, journal, failure, new_store, before)
         wal, stored = archive.used_bytes(backup.first_segment), backup.stored_bytes
         sizes = Sizes(backup.database_bytes, stored, wal, files_bytes, files)
-        done = Round(self.number, sizes, dict(drill.seconds), survived_loss, self.full, drill.asked.archive_timeout_s)
+        done = Round(
+            self.number, sizes, dict(drill.seconds), survived_loss, self.full, drill.asked.archive_timeout_s,
+            drill.waited_share,
+        )  # fmt: skip
         drill.rounds.append(done)
         verify.check_loss(survived_loss)
         if self.to_a_point:

@@ -140,7 +140,7 @@ class StagedRound:
     def run(self) -> None:
         """Back up, watch, lose, restore, verify."""
         drill, place = self.drill, self.drill.place
-        drill.seconds = {}
+        drill.seconds, drill.waits = {}, []
         archive = Archive(place.keep(f"wal-{self.number}"), place.folder / f"no-uploads-{self.number}")
         with self._receiving(archive):
             with drill.timed(Phase.BACKUP, self.number):
@@ -169,8 +169,9 @@ class StagedRound:
         timeout_s = drill.asked.archive_timeout_s
         lost_s = next((at - when for when, lsn in seen if lsn > replayed), 0.0)
         loss = Loss(0, 0, 0, max(0.0, lost_s), timeout_s + drill_rule("loss.clock_s").mid, 0.0, 0)
+        seconds, waited = dict(drill.seconds), drill.waited_share
         drill.rounds.append(
-            Round(self.number, sizes, dict(drill.seconds), loss, full_size=True, archive_timeout_s=timeout_s)
+            Round(self.number, sizes, seconds, loss, full_size=True, archive_timeout_s=timeout_s, waited_share=waited)
         )
         restored.lose()
         verify.check_loss(loss)

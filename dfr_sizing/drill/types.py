@@ -98,7 +98,11 @@ class PointInTime:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One failure and its recovery."""
+    """One failure and its recovery.
+
+    ``waited_share`` is the share of the recovery in which some process waited for a CPU: beyond a few per cent others
+    were at work on the host, and its seconds are not the host's own. None where the kernel does not tell.
+    """
 
     number: int
     sizes: Sizes
@@ -106,6 +110,7 @@ class Round:
     loss: Loss
     full_size: bool
     archive_timeout_s: float
+    waited_share: float | None = None
     point_in_time: PointInTime | None = None
 
     @property

@@ -62,6 +62,17 @@ def read_facts(speed_ms: float) -> Facts:
     )
 
 
+def waited_for_cpu_s(file: Path = Path("/proc/pressure/cpu")) -> float | None:
+    """Seconds since the start in which some process of the host waited for a CPU; None where the kernel does not tell.
+
+    Source: the kernel's pressure stall information (Documentation/accounting/psi.rst), its total in microseconds.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        some = file.read_text(encoding="ascii").splitlines()[0]
+        return int(some.rpartition("total=")[2]) / 1e6
+    return None
+
+
 def cpu_name() -> str:
     """The processor by the name that the kernel tells, or its architecture."""
     with suppress(OSError):

@@ -101,6 +101,7 @@ def _lose_a_file(phase: Phase, folder: Path) -> None:
         next((folder / "remote" / "filestore").glob("??/*")).unlink()
 
 
+@pytest.mark.slow
 def test_a_file_that_a_row_speaks_of_and_is_gone_is_told(quick_place: Path) -> None:
     outcome = drill(quick_place, _lose_a_file)
     assert outcome.failed_in is Phase.VERIFY
@@ -131,6 +132,7 @@ def _damage_a_heap(phase: Phase, folder: Path) -> None:
             file.write(b"\xff" * 64)
 
 
+@pytest.mark.slow
 def test_a_damaged_page_of_the_restored_database_is_told(quick_place: Path) -> None:
     outcome = drill(quick_place, _damage_a_heap)
     assert outcome.failed_in in (Phase.REPLAY, Phase.VERIFY)
@@ -154,7 +156,7 @@ def tiny_disk() -> Iterator[Path]:
 
 @pytest.mark.parametrize(
     "phase",
-    [Phase.WRITE, Phase.RESTORE, *(pytest.param(one, marks=pytest.mark.slow) for one in (Phase.BACKUP, Phase.REPLAY))],
+    [Phase.WRITE, *(pytest.param(one, marks=pytest.mark.slow) for one in (Phase.BACKUP, Phase.RESTORE, Phase.REPLAY))],
 )
 def test_a_disk_that_fills_up_is_told(tiny_disk: Path, phase: Phase) -> None:
     def fill(now: Phase, folder: Path) -> None:

@@ -14,7 +14,7 @@ from dfr_sizing.drill.types import Phase
 from dfr_sizing.drill.workspace import MARK, clean
 from dfr_sizing.errors import InputError
 
-OFTEN = {Phase.BACKUP, Phase.WRITE, Phase.REPLAY}
+OFTEN = {Phase.WRITE, Phase.REPLAY}
 """What is tried in each run of the tests; the other phases take minutes together."""
 
 
