@@ -53,6 +53,7 @@ OVERRIDES = {
     "rto_hours": "recovery.rto_hours",
     "rpo_minutes": "recovery.rpo_minutes",
     "dr_strategy": "recovery.strategy",
+    "recovery_profile": "recovery.profile",
 }
 """Options and the scenario's fields that they override. Values are text; an interval is written low,mid,high."""
 LISTS = {"provider", "country", "region"}
@@ -84,6 +85,9 @@ def size(
     rpo_minutes: Annotated[str | None, typer.Option(help="Recovery point objective.")] = None,
     dr_strategy: Annotated[
         str | None, typer.Option(help="auto, backup-restore, pilot-light, warm-standby or hot-standby.")
+    ] = None,
+    recovery_profile: Annotated[
+        str | None, typer.Option(help="What dfr-size drill measured, in place of stated rates of recovery.")
     ] = None,
     as_shipped: Annotated[bool, typer.Option("--as-shipped", help="The DFR's code without the two indexes.")] = False,
     setting: Annotated[
@@ -215,6 +219,7 @@ def _show_infeasible(answer: Infeasible, seed: int, model: str, *, as_json: bool
 
 def main() -> NoReturn:
     """Run `dfr-size`; every failure that a user can cause is one sentence on standard error."""
+    from dfr_sizing.cli import drill as _drill
     from dfr_sizing.cli import model as _model
     from dfr_sizing.cli import probe as _probe
     from dfr_sizing.cli import scenario as _scenario
@@ -227,6 +232,7 @@ def main() -> NoReturn:
     app.command("seed-staging")(_staging.seed)
     app.add_typer(_probe.app, name="probe")
     app.command()(calibrate)
+    app.command()(_drill.drill)
     try:
         status = app(standalone_mode=False)
     except Stopped:
