@@ -182,6 +182,9 @@ class Hosting(_Section):
     regions: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(
         default=(), description="regions allowed, as the provider names them; empty: all"
     )
+    own_disk: str = Field(
+        default="", description="entry of a disk that dfr-size probe disk wrote: measured in place of own hosting's"
+    )
 
 
 class Prices(_Section):

@@ -54,6 +54,7 @@ OVERRIDES = {
     "rpo_minutes": "recovery.rpo_minutes",
     "dr_strategy": "recovery.strategy",
     "recovery_profile": "recovery.profile",
+    "own_disk": "hosting.own_disk",
 }
 """Options and the scenario's fields that they override. Values are text; an interval is written low,mid,high."""
 LISTS = {"provider", "country", "region"}
@@ -73,6 +74,9 @@ def size(
     ] = None,
     country: Annotated[list[str] | None, typer.Option(help="Country allowed (repeat), ISO code.")] = None,
     region: Annotated[list[str] | None, typer.Option(help="Region allowed (repeat).")] = None,
+    own_disk: Annotated[
+        str | None, typer.Option(help="What dfr-size probe disk measured, in place of own hosting's disk.")
+    ] = None,
     term: Annotated[str | None, typer.Option(help="on-demand, 1-year or 3-year prices.")] = None,
     currency: Annotated[str | None, typer.Option(help="Currency of the answer, with --currency-rate.")] = None,
     currency_rate: Annotated[str | None, typer.Option(help="Units of the currency for a US dollar.")] = None,
