@@ -209,7 +209,7 @@ def recovery_of(
     """RTO, RPO and availability of a way to recover."""
     inputs, rates = recovery_input(place, nodes, standby, design), recovery_rates(design)
     found = headline(strategy, inputs, seed, rates)
-    available = availability(strategy, inputs, ("load-balancer",), seed, rates)
+    available = availability(strategy, inputs, seed, rates)
     return found, available, recovery_checks(found, available, design)
 
 

@@ -19,8 +19,15 @@ A first version: a timed breakdown from stated rates (``data/rates.toml``), samp
 True
 """
 
-from dfr_sizing.recovery.availability import SERIAL_PARTS, availability
-from dfr_sizing.recovery.estimate import all_strategies, cheapest_strategy_that_meets, estimate, headline
+from dfr_sizing.recovery.availability import availability
+from dfr_sizing.recovery.estimate import (
+    all_strategies,
+    cheapest_by_failure,
+    cheapest_strategy_that_meets,
+    estimate,
+    headline,
+)
+from dfr_sizing.recovery.failures import exposed_to, kinds
 from dfr_sizing.recovery.rates import Rates, ledger, shipped_rates
 from dfr_sizing.recovery.standby import replicas_needed
 from dfr_sizing.recovery.types import (
@@ -37,7 +44,6 @@ from dfr_sizing.recovery.types import (
 )
 
 __all__ = [
-    "SERIAL_PARTS",
     "Availability",
     "Failure",
     "Headline",
@@ -51,9 +57,12 @@ __all__ = [
     "Strategy",
     "all_strategies",
     "availability",
+    "cheapest_by_failure",
     "cheapest_strategy_that_meets",
     "estimate",
+    "exposed_to",
     "headline",
+    "kinds",
     "ledger",
     "replicas_needed",
     "shipped_rates",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 
 from dfr_sizing.errors import InputError
 from dfr_sizing.recovery.draws import Sampler, quantiles
+from dfr_sizing.recovery.failures import exposed_to
 from dfr_sizing.recovery.losses import lost_minutes
-from dfr_sizing.recovery.paths import BYTES_PER_MB, Way, durations, files_lost, way_back
+from dfr_sizing.recovery.paths import BYTES_PER_MB, FROM_BACKUPS, Way, durations, files_lost, way_back
 from dfr_sizing.recovery.rates import Rates, shipped_rates
 from dfr_sizing.recovery.types import Failure, Headline, Phase, RecoveryEstimate, RecoveryInput, Strategy
 
@@ -33,8 +36,21 @@ def estimate(
 
 
 def all_strategies(inputs: RecoveryInput, seed: int, rates: Rates | None = None) -> tuple[RecoveryEstimate, ...]:
-    """Every strategy against every failure, strategies from the cheapest to the dearest."""
-    return tuple(estimate(strategy, failure, inputs, seed, rates) for strategy in Strategy for failure in Failure)
+    """Every strategy against every failure that can strike, strategies from the cheapest to the dearest."""
+    exposed = exposed_to(inputs)
+    return tuple(estimate(strategy, failure, inputs, seed, rates) for strategy in Strategy for failure in exposed)
+
+
+def cheapest_by_failure(
+    estimates: Iterable[RecoveryEstimate], rto_minutes: float, rpo_minutes: float
+) -> Mapping[Failure, Strategy | None]:
+    """For each failure the first strategy, from the cheapest, whose p95 is within both targets; None if none is."""
+    order, told = list(Strategy), list(estimates)
+    found: dict[Failure, Strategy | None] = dict.fromkeys((each.failure for each in told), None)
+    for each in sorted(told, key=lambda one: order.index(one.strategy), reverse=True):
+        if each.meets(rto_minutes, rpo_minutes):
+            found[each.failure] = each.strategy
+    return found
 
 
 def headline(strategy: Strategy, inputs: RecoveryInput, seed: int, rates: Rates | None = None) -> Headline:
@@ -73,7 +89,7 @@ def _note(strategy: Strategy, failure: Failure, inputs: RecoveryInput, rates: Ra
         said.append("the standby is synchronous and the files lie on storage that spans both zones")
     if way is Way.OTHER_SITE and strategy is Strategy.HOT_STANDBY:
         said.append("a witness at a third place switches without waiting for people")
-    if way in (Way.RESTORE_HERE, Way.RESTORE_ELSEWHERE) and files_lost(failure, way):
+    if way in FROM_BACKUPS and files_lost(failure, way):
         said.append("the files are restored after the database, through the same link")
     if way is Way.RESTORE_ELSEWHERE and not inputs.in_cloud:
         said.append("hosts must first be found at another site; bought ones come later than this")
@@ -81,7 +97,11 @@ def _note(strategy: Strategy, failure: Failure, inputs: RecoveryInput, rates: Ra
         said.append("the filestore lies on another disk and survives")
     if failure is Failure.CORRUPTION:
         said.append("the clock starts when someone notices; work entered since is carried over by hand")
-        said.append("copies must be kept for longer than damage goes unnoticed")
+        said.append(f"found after more than {inputs.wal_kept_days:g} days, only older backups are left")
+    if failure is Failure.RANSOMWARE:
+        said.append("backups and WAL lie where no account of the system can change or delete them")
+    if failure is Failure.CABLE:
+        said.append("no copy helps that lies beyond the cable; devices keep what they record")
     if inputs.wal_bytes_per_s_peak > rates.interval("wal.replay_mb_per_s").low * BYTES_PER_MB:
         said.append("at its peak WAL may come faster than a replica replays it")
     return "; ".join(said) + "."

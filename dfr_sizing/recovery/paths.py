@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from dfr_sizing.recovery.draws import FloatArray, Sampler
-from dfr_sizing.recovery.types import Failure, RecoveryInput, Step, Strategy
+from dfr_sizing.recovery.failures import REPAIR_HOURS, name_at
+from dfr_sizing.recovery.types import INTACT, Failure, RecoveryInput, Standing, Step, Strategy
 
 SECONDS_PER_MINUTE = 60.0
 SECONDS_PER_HOUR = 3600.0
+MINUTES_PER_HOUR = 60.0
 BYTES_PER_MB = 1e6
 BYTES_PER_MIB = 2.0**20
 
@@ -26,22 +29,43 @@ class Way(StrEnum):
     """The ways out of a failure."""
 
     LEAVE_OUT = "the load balancer leaves the host out"
+    START_AGAIN = "the supervisor starts it again on its host"
     RESTART = "the host is replaced and finds its disk intact"
     STANDBY = "the standby in the second zone takes over"
     OTHER_SITE = "the replica at the second site takes over"
     RESTORE_HERE = "the database is restored from backups at the site"
     RESTORE_ELSEWHERE = "everything is restored from backups at another site"
+    RESTORE_CLEAN = "everything is restored onto clean hosts from copies that nobody could change"
+    WAIT = "users wait until it is mended"
+    SWITCH_OR_WAIT = "people begin to switch to the second site, unless it is mended first"
 
 
-def way_back(strategy: Strategy, failure: Failure, inputs: RecoveryInput) -> Way:
-    """The way a deployment takes out of a failure."""
-    if failure is Failure.NODE:
-        return Way.LEAVE_OUT if inputs.application_nodes > 1 else Way.RESTART
-    if failure is Failure.CORRUPTION:  # every replica holds the damage
-        return Way.RESTORE_HERE
-    if failure is not Failure.SITE and has_standby(strategy, inputs):
+FROM_BACKUPS = frozenset({Way.RESTORE_HERE, Way.RESTORE_ELSEWHERE, Way.RESTORE_CLEAN})
+"""The ways that need a restore."""
+_ALWAYS = {
+    Failure.PROCESS: Way.START_AGAIN,
+    Failure.CORRUPTION: Way.RESTORE_HERE,  # every replica holds the damage
+    Failure.RANSOMWARE: Way.RESTORE_CLEAN,
+    Failure.CABLE: Way.WAIT,
+    Failure.LOAD_BALANCER: Way.WAIT,
+    Failure.SOFTWARE: Way.WAIT,
+}
+"""Failures that no copy of ours helps against."""
+
+
+def way_back(strategy: Strategy, failure: Failure, inputs: RecoveryInput, standing: Standing = INTACT) -> Way:
+    """The way a deployment takes out of a failure, with what is left of its copies."""
+    if failure in _ALWAYS:
+        return _ALWAYS[failure]
+    has_site = strategy is not Strategy.BACKUP_RESTORE and standing.other_site
+    if failure in (Failure.POD, Failure.NODE):
+        alone = Way.RESTART if failure is Failure.NODE else Way.START_AGAIN
+        return Way.LEAVE_OUT if inputs.application_nodes - standing.hosts_out > 1 else alone
+    if failure is Failure.POWER:
+        return Way.SWITCH_OR_WAIT if has_site else Way.WAIT
+    if failure is not Failure.SITE and has_standby(strategy, inputs) and standing.standby:
         return Way.STANDBY
-    return Way.RESTART if failure is Failure.DATABASE_HOST else _without_standby(strategy, failure, inputs)
+    return Way.RESTART if failure is Failure.DATABASE_HOST else _without_standby(failure, inputs, has_site=has_site)
 
 
 def has_standby(strategy: Strategy, inputs: RecoveryInput) -> bool:
@@ -49,9 +73,9 @@ def has_standby(strategy: Strategy, inputs: RecoveryInput) -> bool:
     return inputs.has_standby_zone or strategy is Strategy.HOT_STANDBY
 
 
-def _without_standby(strategy: Strategy, failure: Failure, inputs: RecoveryInput) -> Way:
+def _without_standby(failure: Failure, inputs: RecoveryInput, *, has_site: bool) -> Way:
     """The data are gone here: from the second site if it has them, else from backups."""
-    if strategy is not Strategy.BACKUP_RESTORE:
+    if has_site:
         return Way.OTHER_SITE
     site_is_left = failure is Failure.DISK or (failure is Failure.ZONE and inputs.in_cloud)
     return Way.RESTORE_HERE if site_is_left else Way.RESTORE_ELSEWHERE
@@ -59,7 +83,7 @@ def _without_standby(strategy: Strategy, failure: Failure, inputs: RecoveryInput
 
 def files_lost(failure: Failure, way: Way) -> bool:
     """Whether the filestore goes with the failure; it lies apart from the database's disk."""
-    return failure in (Failure.ZONE, Failure.SITE) and way is not Way.STANDBY
+    return failure in (Failure.ZONE, Failure.SITE, Failure.RANSOMWARE) and way is not Way.STANDBY
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +132,11 @@ class Timing:
         drawn = self.sampler.draw(f"link.{name}_mb_per_s", "link") * BYTES_PER_MB
         return np.minimum(drawn, self.inputs.backup_link_bytes_per_s or np.inf)
 
+    def repair(self, failure: Failure) -> FloatArray:
+        """Until what failed is mended by whoever mends it."""
+        name = name_at(failure, REPAIR_HOURS, self.inputs.place)
+        return self.sampler.draw(name, f"repair-{failure}") * MINUTES_PER_HOUR
+
     def capped(self, mb_per_s: FloatArray) -> FloatArray:
         """A rate in bytes per second, at most that of the database's volume."""
         return np.minimum(mb_per_s * BYTES_PER_MB, self.inputs.disk_bytes_per_s or np.inf)
@@ -126,20 +155,57 @@ class Timing:
         return self.sampler.uniform("since-full") * self.full_interval_s()
 
 
-def durations(strategy: Strategy, failure: Failure, inputs: RecoveryInput, sampler: Sampler) -> Durations:
+def durations(
+    strategy: Strategy, failure: Failure, inputs: RecoveryInput, sampler: Sampler, standing: Standing = INTACT
+) -> Durations:
     """The steps that this failure needs under this strategy and the minutes of each, one value a draw."""
-    timing, way = Timing(inputs, sampler), way_back(strategy, failure, inputs)
+    timing, way = Timing(inputs, sampler), way_back(strategy, failure, inputs, standing)
     match way:
         case Way.LEAVE_OUT:
-            return {Step.DETECT: _host_left_out(timing)}
+            steps: Durations = {Step.DETECT: _host_left_out(timing)}
+        case Way.START_AGAIN:
+            steps = _start_again(failure, timing)
         case Way.RESTART:
-            return _restart(failure, timing)
+            steps = _restart(failure, timing)
         case Way.STANDBY:
-            return _to_standby(failure, timing)
+            steps = _to_standby(failure, timing)
         case Way.OTHER_SITE:
-            return _to_other_site(strategy, timing)
+            steps = _to_other_site(strategy, timing)
+        case Way.WAIT:
+            steps = {Step.REPAIR: timing.repair(failure)}
+        case Way.SWITCH_OR_WAIT:
+            steps = _switch_or_wait(strategy, failure, timing)
         case _:
-            return _restore(failure, way, timing)
+            steps = _restore(failure, way, timing)
+    return steps
+
+
+def _start_again(failure: Failure, timing: Timing) -> Durations:
+    draw = timing.sampler.draw
+    if failure is Failure.POD:
+        return {Step.DETECT: draw("pod.probe_s", "detect") / SECONDS_PER_MINUTE, Step.SWITCH: timing.start()}
+    return {Step.DETECT: draw("process.restart_s", "detect") / SECONDS_PER_MINUTE, Step.REPLAY: _crash_replay(timing)}
+
+
+def _crash_replay(timing: Timing) -> FloatArray:
+    """What PostgreSQL replays at most when it was not shut down."""
+    return timing.replay(timing.sampler.rates.exact("wal.max_wal_mib") * BYTES_PER_MIB)
+
+
+def switched(strategy: Strategy, failure: Failure, timing: Timing) -> npt.NDArray[np.bool_]:
+    """Draws in which people are through with switching before what failed is mended."""
+    return _sum(_to_other_site(strategy, timing)) < timing.repair(failure)
+
+
+def _switch_or_wait(strategy: Strategy, failure: Failure, timing: Timing) -> Durations:
+    """Both run at once, and users are back by whichever ends first: nobody knows before how long a cut will be."""
+    left = switched(strategy, failure, timing)
+    steps = {step: np.where(left, minutes, 0.0) for step, minutes in _to_other_site(strategy, timing).items()}
+    return steps | {Step.REPAIR: np.where(left, 0.0, timing.repair(failure))}
+
+
+def _sum(steps: Durations) -> FloatArray:
+    return np.asarray(np.sum(list(steps.values()), axis=0), dtype=np.float64)
 
 
 def _host_left_out(timing: Timing) -> FloatArray:
@@ -162,7 +228,7 @@ def _restart(failure: Failure, timing: Timing) -> Durations:
         steps[Step.DECIDE] = timing.decision()
     steps[Step.PROVISION] = timing.hosts()
     if failure is Failure.DATABASE_HOST:
-        steps[Step.REPLAY] = timing.replay(timing.sampler.rates.exact("wal.max_wal_mib") * BYTES_PER_MIB)
+        steps[Step.REPLAY] = _crash_replay(timing)
     else:
         steps[Step.SWITCH] = timing.start()
     return steps
@@ -196,11 +262,11 @@ def _to_other_site(strategy: Strategy, timing: Timing) -> Durations:
 
 
 def _restore(failure: Failure, way: Way, timing: Timing) -> Durations:
-    elsewhere = way is Way.RESTORE_ELSEWHERE
+    elsewhere = way is not Way.RESTORE_HERE
     if failure is Failure.CORRUPTION:  # the clock starts when someone notices
         steps: Durations = {Step.DECIDE: timing.decision("find_point")}
     else:
-        extra = "declare_disaster" if elsewhere else None
+        extra = {Way.RESTORE_ELSEWHERE: "declare_disaster", Way.RESTORE_CLEAN: "contain"}.get(way)
         steps = {Step.DETECT: timing.detection(), Step.DECIDE: timing.decision(extra)}
     steps |= _database_restored(timing, elsewhere=elsewhere)
     if files_lost(failure, way):

@@ -1,17 +1,22 @@
-"""The rates of recovery: ``data/rates.toml`` as lines of the ledger, each with unit, source, date and label."""
+"""The rates of recovery as lines of the ledger, each with unit, source, date and label.
+
+``data/rates.toml`` holds what a recovery takes, ``data/failures.toml`` what fails how often.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Any
 
 from dfr_sizing.errors import InputError
 from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Assumption, Label
+from dfr_sizing.recovery.failures import rate_rows
 
 PREFIX = "recovery."
 
@@ -48,9 +53,13 @@ class Rates:
         """Every rate as a line of the ledger, its name begun with ``recovery.``."""
         return tuple(self.lines[name] for name in sorted(self.lines))
 
+    def __reduce__(self) -> tuple[Callable[..., Rates], tuple[dict[str, Assumption]]]:
+        """A read-only mapping cannot be sent to another process: its lines can."""
+        return _of_lines, (dict(self.lines),)
+
     def _line(self, name: str) -> Assumption:
         if name not in self.lines:
-            raise InputError("rate", name, f"one of {', '.join(sorted(self.lines))}", "see recovery/data/rates.toml")
+            raise InputError("rate", name, f"one of {', '.join(sorted(self.lines))}", "see recovery/data")
         return self.lines[name]
 
 
@@ -63,13 +72,20 @@ def shipped_rates() -> Rates:
     """
     text = files("dfr_sizing.recovery").joinpath("data/rates.toml").read_text(encoding="utf-8")
     lines: dict[str, Assumption] = {}
-    for row in tomllib.loads(text)["rate"]:
-        name = str(row["name"])
+    for name, row in (*((str(row["name"]), row) for row in tomllib.loads(text)["rate"]), *rate_rows()):
         if name in lines:
-            raise ValueError(f"{name} occurs twice in rates.toml")
-        value = Interval(*row["value"]) if isinstance(row["value"], list) else Interval.exactly(row["value"])
-        source = f"{row['source']} ({row['date']})"
-        lines[name] = Assumption(PREFIX + name, _positive(name, value), row["unit"], source, Label(row["label"]))
+            raise ValueError(f"{name} occurs twice in the data of recovery")
+        lines[name] = _line_of(name, row)
+    return _of_lines(lines)
+
+
+def _line_of(name: str, row: Mapping[str, Any]) -> Assumption:
+    value = Interval(*row["value"]) if isinstance(row["value"], list) else Interval.exactly(row["value"])
+    source = f"{row['source']} ({row['date']})"
+    return Assumption(PREFIX + name, _positive(name, value), row["unit"], source, Label(row["label"]))
+
+
+def _of_lines(lines: dict[str, Assumption]) -> Rates:
     return Rates(MappingProxyType(lines))
 
 

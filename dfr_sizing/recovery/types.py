@@ -22,14 +22,21 @@ class Strategy(StrEnum):
 
 
 class Failure(StrEnum):
-    """What is lost."""
+    """What is lost; ``data/failures.toml`` says how often."""
 
+    PROCESS = "process"  # a process of the database, which its supervisor starts again
+    POD = "pod"  # an application pod or service on a host that stays up
     NODE = "node"  # an application host
     DATABASE_HOST = "database-host"  # the database's host, its disk intact
     DISK = "disk"  # the database's disk: the data must come from elsewhere
     ZONE = "zone"  # an availability zone, or the server room
     SITE = "site"  # a region, or the whole site
-    CORRUPTION = "corruption"  # rows damaged or deleted by people or code, and copied to every replica
+    CORRUPTION = "corruption"  # rows damaged or deleted by people or code, copied to every replica, and found late
+    RANSOMWARE = "ransomware"  # everything that a stolen account can write is encrypted, replicas too
+    POWER = "power"  # the site's power, for longer than batteries and generator bridge
+    CABLE = "cable"  # the only cable between the users and an overseas host
+    LOAD_BALANCER = "load-balancer"  # in front of the application hosts
+    SOFTWARE = "software"  # releases that go wrong, certificates that expire: no copy helps
 
 
 class Step(StrEnum):
@@ -37,6 +44,7 @@ class Step(StrEnum):
 
     DETECT = "detect"
     DECIDE = "decide"
+    REPAIR = "repair"  # users wait until what failed is mended
     PROVISION = "provision"
     FETCH = "fetch"
     RESTORE = "restore"
@@ -53,7 +61,9 @@ class RecoveryInput:
     ``wal_bytes_per_s_mean`` is taken over the day, ``wal_bytes_per_s_peak`` over the busiest minutes.
     ``has_standby_zone`` is a synchronous standby in a second zone or room, with files on storage that spans both.
     ``synchronous_sites`` lets a hot standby's two sites commit together; it costs each commit the way there and back.
-    ``archive_wal`` false means a nightly dump alone. ``backup_link_bytes_per_s`` and ``disk_bytes_per_s`` cap the
+    ``archive_wal`` false means a nightly dump alone. ``wal_kept_days`` is how far back any moment can be restored; from
+    then on ``older_backup_days`` lie between two backups that are still kept. ``overseas`` says that one cable lies
+    between the users and the host. ``backup_link_bytes_per_s`` and ``disk_bytes_per_s`` cap the
     rates of the data file where the link or the volume is known to be slower. None leaves a number to the data file.
 
     Raises ``InputError`` if a size or rate is negative or not finite, or the provider is not known.
@@ -70,6 +80,9 @@ class RecoveryInput:
     kubernetes: bool = False
     synchronous_sites: bool = False
     archive_wal: bool = True
+    overseas: bool = False
+    wal_kept_days: float = 7.0
+    older_backup_days: float = 7.0
     full_backup_interval_h: float | None = None
     archive_timeout_s: float | None = None
     backup_link_bytes_per_s: float | None = None
@@ -78,6 +91,8 @@ class RecoveryInput:
     def __post_init__(self) -> None:
         for name in ("database_bytes", "filestore_bytes", "wal_bytes_per_s_mean", "wal_bytes_per_s_peak"):
             self._check(name, allow_zero=True)
+        for name in ("wal_kept_days", "older_backup_days"):
+            self._check(name, allow_zero=False)
         for name in ("full_backup_interval_h", "archive_timeout_s", "backup_link_bytes_per_s", "disk_bytes_per_s"):
             self._check(name, allow_zero=False)
         if self.wal_bytes_per_s_peak < self.wal_bytes_per_s_mean:
@@ -116,11 +131,43 @@ class RecoveryInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What of a deployment's redundancy stands when a failure comes: the standby, the second site, hosts out."""
+
+    standby: bool = True
+    other_site: bool = True
+    hosts_out: int = 0
+
+
+INTACT = Standing()
+"""Nothing is lost yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quantiles:
     """The median and the 95 % point, in minutes."""
 
     p50: float
     p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """A figure with the ends of its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """What recovery is held against: minutes, a share of the year, and how sure one wants to be."""
+
+    rto_minutes: float
+    rpo_minutes: float
+    availability: float
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +193,10 @@ class RecoveryEstimate:
     rto_minutes: Quantiles
     rpo_minutes: Quantiles
     note: str
+
+    def meets(self, rto_minutes: float, rpo_minutes: float) -> bool:
+        """Whether the 95 % points stay within both targets, in minutes."""
+        return self.rto_minutes.p95 <= rto_minutes and self.rpo_minutes.p95 <= rpo_minutes
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,14 +193,14 @@ def without_failures() -> Rates:
 
 
 def test_availability_is_one_over_one_plus_rate_times_repair(deployment: Deployment) -> None:
-    rates = without_failures().replaced("part.cable.failures_per_year", Interval.exactly(0.5), "test", Label.STATED)
-    rates = rates.replaced("part.cable.repair_hours", Interval.exactly(876.0), "test", Label.STATED)
+    rates = without_failures().replaced("failure.cable.per_year", Interval.exactly(0.5), "test", Label.STATED)
+    rates = rates.replaced("failure.cable.repair_hours", Interval.exactly(876.0), "test", Label.STATED)
     told = availability(Strategy.HOT_STANDBY, deployment(), ("cable",), SEED, rates)
     assert (told.p05, told.p50, told.p95) == pytest.approx((1 / 1.05,) * 3)
 
 
 def test_each_application_host_fails_on_its_own(deployment: Deployment) -> None:
-    rates = without_failures().replaced("failure.node_per_year", Interval.exactly(1.0), "test", Label.STATED)
+    rates = without_failures().replaced("failure.node.per_year", Interval.exactly(1.0), "test", Label.STATED)
     rates = rates.replaced("balancer.health_check_s", Interval.exactly(3600.0), "test", Label.STATED)
     rates = rates.replaced("failover.patroni_s", Interval.exactly(1e-6), "test", Label.STATED)
     told = availability(Strategy.HOT_STANDBY, deployment(application_nodes=10), (), SEED, rates)
