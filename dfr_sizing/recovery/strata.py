@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
-from dfr_sizing.recovery.availability import HOURS_PER_YEAR, per_year
+from dfr_sizing.recovery.availability import HOURS_PER_YEAR, IntArray, per_year
 from dfr_sizing.recovery.draws import DRAWS, FloatArray, Sampler, stream
 from dfr_sizing.recovery.failures import EACH_HOST, exposed_to
 from dfr_sizing.recovery.types import Failure, RecoveryInput
@@ -30,8 +29,6 @@ WITH_TWIN = (Failure.DATABASE_HOST, Failure.DISK, Failure.ZONE, Failure.SITE)
 NONE, SEVERAL = "none", "several"
 _MOST_AT_ONCE = 60
 """Rare failures in one year, at which the tail of their number is cut; at ten a year it holds less than 1e-20."""
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +55,8 @@ class Effort:
     """Simulated years of each kind of stratum."""
 
     without_rare: int = 300
-    each_rare: int = 60
-    several: int = 60
+    each_rare: int = 50
+    several: int = 200
 
 
 def strata(inputs: RecoveryInput, sampler: Sampler, effort: Effort, span_years: float = 1.0) -> tuple[Stratum, ...]:

@@ -231,7 +231,7 @@ class StandbyShape:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """The share of a long run of years in which users are served, planned maintenance apart.
+    """The share of a year in which users are served, planned maintenance apart; ``mean`` is that of a long run.
 
     ``refund_threshold`` is the product of the providers' service level agreements in series, or None where one is not
     in the data: below it money comes back; it is no forecast.
@@ -240,5 +240,6 @@ class Availability:
     p05: float
     p50: float
     p95: float
+    mean: float
     single_points: tuple[str, ...]
     refund_threshold: float | None

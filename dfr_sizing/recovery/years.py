@@ -91,7 +91,7 @@ def lives(stratum: Stratum, answers: Answers) -> tuple[Lived, ...]:
 
 def _told(strategy: Strategy, drawn: Sequence[Stratum], lived: Sequence[Sequence[Lived]], promises: Promises) -> Years:
     weights = np.array([stratum.probability for stratum in drawn])
-    up = [np.array([1.0 - life.down_h / HOURS_PER_YEAR for life in years]) for years in lived]
+    up = [np.array([max(0.0, 1.0 - life.down_h / HOURS_PER_YEAR) for life in years]) for years in lived]
     rto_h, level = promises.rto_minutes / MINUTES_PER_HOUR, promises.confidence
     in_time = [np.array([all(o.hours <= rto_h for o in life.outages) for life in years]) for years in lived]
     kept = [
