@@ -105,11 +105,15 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Volumes:
-    """What is stored and sent, in the years 1 to 5: GiB at the end of each year, and GB sent a month."""
+    """What is stored and sent, in the years 1 to 5: GiB at the end of each year, and GB sent a month.
+
+    ``backup_gib`` is what retention keeps of the database, with WAL: the average of each year.
+    """
 
     database_gib: tuple[float, ...]
     storage_gib: tuple[int, ...]
     filestore_gib: tuple[float, ...]
+    backup_gib: tuple[float, ...]
     egress_gb_month: tuple[float, ...]
 
 
@@ -265,15 +269,12 @@ class Pricer:
         balancer = self.catalogue.price(self.place, LOAD_BALANCER, "month")
         files = self.catalogue.price(self.place, OBJECT_STORAGE, "gib-month")
         backups = self.catalogue.price(self.place, BACKUP_STORAGE, "gib-month")
-        copies = rule("cost.backup_copies")
         volumes = self.volumes
-        kept = [
-            copies * gib + files_gib for gib, files_gib in zip(volumes.database_gib, volumes.filestore_gib, strict=True)
-        ]
+        kept = [gib + files_gib for gib, files_gib in zip(volumes.backup_gib, volumes.filestore_gib, strict=True)]
         return (
             CostItem(Tier.PRODUCTION, BALANCER, balancer.usd, f"1 x {balancer.usd:.4g} USD/month", balancer),
             self._yearly(FILESTORE, volumes.filestore_gib, files, "object storage"),
-            self._yearly(BACKUPS, kept, backups, f"{copies:g} copies of the database, one of the files"),
+            self._yearly(BACKUPS, kept, backups, "GiB of the database's kept backups and WAL, one copy of the files"),
             self._yearly(
                 SENT, volumes.egress_gb_month, self.catalogue.price(self.place, EGRESS, "gb"), "sent to clients"
             ),

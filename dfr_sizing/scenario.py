@@ -159,6 +159,9 @@ class Recovery(_Section):
     strategy: Literal["auto", "backup-restore", "pilot-light", "warm-standby", "hot-standby"] = Field(
         default="auto", description="disaster recovery strategy; auto: the cheapest that meets RTO and RPO"
     )
+    retention: Literal["specification", "strategy-short", "strategy-long", "strategy-quarterly"] = Field(
+        default="specification", description="which backups are kept, as the DFR's specification or its strategy says"
+    )
     profile: str = Field(
         default="",
         description="recovery profile that dfr-size drill wrote: measured in place of stated rates",

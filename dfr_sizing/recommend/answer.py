@@ -33,6 +33,7 @@ from dfr_sizing.recommend.evaluate import (
 )
 from dfr_sizing.recommend.explain import conditions, rule_of_thumb, sensitivities, warnings
 from dfr_sizing.recommend.peak_day import peak_day
+from dfr_sizing.recommend.recovery import begin_facts, recovery_warnings
 from dfr_sizing.recommend.search import Search
 from dfr_sizing.recommend.types import (
     Infeasible,
@@ -43,6 +44,7 @@ from dfr_sizing.recommend.types import (
 )
 from dfr_sizing.recovery import Strategy
 from dfr_sizing.recovery.profile import RecoveryProfile
+from dfr_sizing.recovery.retention import schedules
 from dfr_sizing.scenario import FARMERS_RANGE, Scenario
 from dfr_sizing.topology import Topology
 
@@ -83,6 +85,7 @@ def recommend(
     day = peak_day(topology, design, design.worst, effort, seed, executor)
     curve = growth_curve(topology, design, CURVE, 1, effort, seed, executor)
     plan = search.plan("recommended", chosen, 1)
+    recovery = begin_facts(chosen, design, seed, executor)
     swings = sensitivities(scenario, model, catalogue, home.place, chosen.way)
     tell("alternatives", 0.5)
     plain, through_day, points = minimum(), day(), curve()
@@ -92,6 +95,7 @@ def recommend(
     tell("what it rests on", 0.9)
     result = _assembled(search, recommended, (*plain, resilient), options)
     checked = cross_check(recommended, design, seed)
+    recovers = recovery()
     tell("done", 1.0)
     return replace(
         result,
@@ -100,8 +104,9 @@ def recommend(
         growth_curve=points,
         selection=search.selection(search.verdict(topology, 1, search.levels), recommended),
         sensitivities=swings,
-        warnings=(*crosscheck_warnings(checked), *warnings(recommended, model)),
+        warnings=(*crosscheck_warnings(checked), *recovery_warnings(recovers), *warnings(recommended, model)),
         crosscheck=checked,
+        recovery=recovers,
     )
 
 
@@ -227,6 +232,7 @@ def _ledger(search: Search, chosen: Topology) -> tuple[Assumption, ...]:
         chosen.ledger(),
         design.model.ledger(),
         recovery_rates(design).ledger(),
+        (schedules()[design.scenario.recovery.retention].assumption,),
         search.catalogue.own_hosting_assumptions if _own(design.scenario) else (),
         design.scenario.ledger(),
     )

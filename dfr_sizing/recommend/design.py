@@ -20,7 +20,9 @@ from dfr_sizing.demand import (
 )
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import Model
+from dfr_sizing.recovery.backups import Stored, stored
 from dfr_sizing.recovery.profile import RecoveryProfile
+from dfr_sizing.recovery.rates import shipped_rates
 from dfr_sizing.scenario import Scenario
 from dfr_sizing.simulation.load import HourLoad, busiest_load
 from dfr_sizing.topology import GIB
@@ -46,6 +48,7 @@ class Design:
     peaks: Mapping[Situation, Peak]
     volumes: Volumes
     terms: Terms
+    backups: Stored
     profile: RecoveryProfile | None = None
 
     @property
@@ -89,7 +92,20 @@ def design_for(
     switches = scenario.code.model_dump()
     days = {situation: demand(scenario, situation, at) for situation in Situation}
     peaks = {situation: Peak(*busiest_load(day, model, switches)) for situation, day in days.items()}
-    return Design(scenario, model, at, peaks, _volumes(scenario), _terms(scenario), profile)
+    backups = _backups(scenario, peaks[Situation.STEADY].load.wal_bytes_per_s / at, profile)
+    return Design(scenario, model, at, peaks, _volumes(scenario, backups), _terms(scenario), backups, profile)
+
+
+def _backups(scenario: Scenario, wal_bytes_per_s_farmer: float, profile: RecoveryProfile | None) -> Stored:
+    """What retention keeps; WAL grows with the farmers."""
+    rates = shipped_rates() if profile is None else profile.put_into(shipped_rates())
+    per_day_gib = wal_bytes_per_s_farmer * rule("recovery.mean_of_peak_wal") * 86_400.0 / GIB
+    return stored(
+        scenario.recovery.retention,
+        [database_bytes(scenario, year) / GIB for year in range(YEARS + 1)],
+        [per_day_gib * farmers_in_year(scenario, year) for year in range(1, YEARS + 1)],
+        rates,
+    )
 
 
 def _terms(scenario: Scenario) -> Terms:
@@ -97,13 +113,14 @@ def _terms(scenario: Scenario) -> Terms:
     return Terms(Term(prices.term), prices.staging_share.mid, prices.staging_hours_share.mid)
 
 
-def _volumes(scenario: Scenario) -> Volumes:
+def _volumes(scenario: Scenario, backups: Stored) -> Volumes:
     years = range(1, YEARS + 1)
     database = tuple(database_bytes(scenario, year) / GIB for year in years)
     return Volumes(
         database_gib=database,
         storage_gib=tuple(_rounded_up(gib * rule("postgresql.spare_storage")) for gib in database),
         filestore_gib=tuple(filestore_bytes(scenario, year) / GIB for year in years),
+        backup_gib=backups.total_gib,
         egress_gb_month=tuple(_egress_gb_month(scenario, farmers_in_year(scenario, year)) for year in years),
     )
 

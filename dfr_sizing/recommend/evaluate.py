@@ -23,7 +23,9 @@ from dfr_sizing.recovery import (
     availability,
     headline,
 )
+from dfr_sizing.recovery.backups import older_backup_days
 from dfr_sizing.recovery.rates import Rates, shipped_rates
+from dfr_sizing.recovery.retention import schedules
 from dfr_sizing.recovery.types import CLOUDS
 from dfr_sizing.simulation.outcome import Outcome
 from dfr_sizing.simulation.run import replications_for, run_all
@@ -170,16 +172,19 @@ def recovery_rates(design: Design) -> Rates:
 
 def recovery_input(place: Place, nodes: int, standby: bool, design: Design) -> RecoveryInput:
     """The deployment as recovery sees it, with the data of year 5."""
+    retention = schedules()[design.scenario.recovery.retention].schedule
     wal = {name: peak.load.wal_bytes_per_s for name, peak in design.peaks.items()}
     return RecoveryInput(
         database_bytes=design.database_bytes,
         filestore_bytes=design.volumes.filestore_gib[-1] * 2**30,
-        wal_bytes_per_s_mean=wal[Situation.STEADY] / 2,
+        wal_bytes_per_s_mean=wal[Situation.STEADY] * rule("recovery.mean_of_peak_wal"),
         wal_bytes_per_s_peak=max(wal.values()),
         provider=place.provider,
         managed=place.provider in CLOUDS,
         has_standby_zone=standby,
         application_nodes=nodes,
+        wal_kept_days=retention.daily,
+        older_backup_days=older_backup_days(retention),
     )
 
 

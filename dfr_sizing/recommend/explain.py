@@ -75,6 +75,7 @@ def conditions(design: Design, plan: Plan) -> tuple[str, ...]:
     found.append(f"workers = {workers} on each {node}; the DFR ships 4")
     night = design.scenario.recovery.night_minutes.mid
     found.append(f"a person on call ({night:g} min at night); a rule who may leave a site")
+    found.append("backups, WAL and files copied to where no account of the system can change or delete them")
     return tuple(found)
 
 

@@ -37,12 +37,11 @@ def kinds() -> Mapping[Failure, Kind]:
     told = failure_tables()
     if set(told) != set(Failure):
         raise ValueError(f"failures.toml and Failure differ in {set(told) ^ set(Failure)}")
-    return MappingProxyType(
-        {
-            failure: Kind(failure, told[failure]["title"], tuple(Failure(name) for name in told[failure].get("takes", ())))
-            for failure in Failure
-        }
-    )  # fmt: skip
+    found = {}
+    for failure in Failure:
+        row = told[failure]
+        found[failure] = Kind(failure, row["title"], tuple(Failure(name) for name in row.get("takes", ())))
+    return MappingProxyType(found)
 
 
 @cache

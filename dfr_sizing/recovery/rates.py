@@ -53,6 +53,9 @@ class Rates:
         """Every rate as a line of the ledger, its name begun with ``recovery.``."""
         return tuple(self.lines[name] for name in sorted(self.lines))
 
+    def __hash__(self) -> int:
+        return hash(frozenset(self.lines.items()))
+
     def __reduce__(self) -> tuple[Callable[..., Rates], tuple[dict[str, Assumption]]]:
         """A read-only mapping cannot be sent to another process: its lines can."""
         return _of_lines, (dict(self.lines),)

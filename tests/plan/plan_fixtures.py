@@ -143,6 +143,7 @@ def bill_of(scenario: Scenario, bought: Topology, strategy: Strategy) -> Bill:
         tuple(demands.database_bytes(scenario, year) / GIB for year in years),
         tuple(int(1.3 * demands.database_bytes(scenario, year) / GIB) + 20 for year in years),
         tuple(demands.filestore_bytes(scenario, year) / GIB for year in years),
+        (100.0, 250.0, 400.0, 550.0, 700.0),
         (40.0, 50.0, 60.0, 70.0, 80.0),
     )
     catalogue = load_catalogue()
@@ -182,7 +183,7 @@ def plan(scenario: Scenario, name: str, bought: Topology, strategy: Strategy, fa
         targets=targets(factor),
         headline=recovery.headline(strategy, inputs, 1),
         recovery=tuple(recovery.estimate(strategy, failure, inputs, 1) for failure in Failure),
-        availability=recovery.availability(strategy, inputs, ("load-balancer", "cable"), 1),
+        availability=recovery.availability(strategy, inputs, 1),
         bill=bill_of(scenario, bought, strategy),
         situations=situations(),
         bottleneck=outcome(1.2).ranked_resources,

@@ -1,0 +1,120 @@
+"""What recovery comes to: every strategy against every failure, the cost of each way, the years of the chosen one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import replace
+
+from dfr_sizing.cost import Bill, bill
+from dfr_sizing.recommend.candidates import Candidate, Way
+from dfr_sizing.recommend.design import Design
+from dfr_sizing.recommend.evaluate import recovery_input, recovery_of, recovery_rates
+from dfr_sizing.recommend.recovery_types import CableCut, RecoveryFacts, WayCost
+from dfr_sizing.recovery import (
+    Failure,
+    RecoveryInput,
+    Strategy,
+    all_strategies,
+    availability,
+    cheapest_by_failure,
+    kinds,
+    replicas_needed,
+)
+from dfr_sizing.recovery.backups import window
+from dfr_sizing.recovery.failures import REPAIR_HOURS, name_at
+from dfr_sizing.recovery.paths import has_standby
+from dfr_sizing.recovery.rates import Rates
+from dfr_sizing.recovery.types import Promises
+from dfr_sizing.recovery.years import simulate_years
+from dfr_sizing.scenario import Scenario
+from dfr_sizing.workers import begun
+
+HOURS_PER_DAY, DAYS_PER_YEAR = 24.0, 365.0
+
+
+def promises_of(scenario: Scenario) -> Promises:
+    """What the scenario holds recovery against."""
+    recovery, targets = scenario.recovery, scenario.targets
+    return Promises(
+        60.0 * recovery.rto_hours.mid, recovery.rpo_minutes.mid, targets.availability.mid, targets.confidence.mid
+    )
+
+
+def begin_facts(chosen: Candidate, design: Design, seed: int, executor: Executor | None) -> Callable[[], RecoveryFacts]:
+    """Begin to simulate the years of the chosen deployment; what is returned waits for them and tells the rest."""
+    topology, way, rates = chosen.topology, chosen.way, recovery_rates(design)
+    inputs = recovery_input(topology.place, topology.nodes, way.standby, design)
+    promises = promises_of(design.scenario)
+    years = begun(executor, simulate_years, [way.strategy], [inputs], [promises], [seed], [rates])
+
+    def facts() -> RecoveryFacts:
+        estimates = all_strategies(inputs, seed, rates)
+        return RecoveryFacts(
+            promises=promises,
+            estimates=estimates,
+            cheapest=cheapest_by_failure(estimates, promises.rto_minutes, promises.rpo_minutes),
+            ways=_ways(chosen, design, seed),
+            years=years()[0],
+            cable=cable_cut(way.strategy, inputs, topology.place.country, design.scenario, design.farmers, seed, rates),
+            backups=design.backups,
+            window=window(
+                inputs, topology.volume.mb_per_s, standby=has_standby(way.strategy, inputs), rates=rates
+            ),
+        )  # fmt: skip
+
+    return facts
+
+
+def _ways(chosen: Candidate, design: Design, seed: int) -> tuple[WayCost, ...]:
+    """Every strategy with and without a standby in another zone, on the chosen sizes; by cost."""
+    topology = chosen.topology
+    found = []
+    for way in [Way(standby, strategy) for standby in (False, True) for strategy in Strategy]:
+        told, available, checks = recovery_of(
+            topology.place, topology.nodes, way.standby, way.strategy, design, seed
+        )  # fmt: skip
+        billed = _bill(chosen, way)
+        kept = all(check.passed for check in checks)
+        found.append(
+            WayCost(
+                way.standby, way.strategy, billed.monthly_usd, billed.five_year_usd, told, available, kept,
+                chosen=way == chosen.way,
+            )
+        )  # fmt: skip
+    return tuple(sorted(found, key=lambda one: one.five_year_usd))
+
+
+def _bill(chosen: Candidate, way: Way) -> Bill:
+    topology = replace(chosen.topology, standby=way.standby)
+    prices = (chosen.application.price, chosen.database.price)
+    return bill(topology, chosen.options.pricer, *prices, replicas_needed(way.strategy))
+
+
+def cable_cut(
+    strategy: Strategy,
+    inputs: RecoveryInput,
+    country: str,
+    scenario: Scenario,
+    farmers: float,
+    seed: int,
+    rates: Rates,
+) -> CableCut | None:
+    """The longest cut that is known of, for a host that may lie overseas; None for own hosting."""
+    if not country:
+        return None
+    days = rates.interval(name_at(Failure.CABLE, REPAIR_HOURS, inputs.place)).high / HOURS_PER_DAY
+    behind = availability(strategy, replace(inputs, overseas=True), seed, rates)
+    campaign = scenario.campaign
+    enumerators = campaign.enumerators_per_million.mid * farmers / 1e6
+    records = enumerators * campaign.farmers_per_enumerator_per_day.mid * min(days, campaign.days.mid)
+    return CableCut(country, days, 1.0 - days / DAYS_PER_YEAR, behind, records)
+
+
+def recovery_warnings(facts: RecoveryFacts) -> tuple[str, ...]:
+    """What no strategy promises, said before somebody signs."""
+    if not facts.unkept:
+        return ()
+    named = ", ".join(kinds()[failure].title for failure in facts.unkept)
+    rto, rpo = facts.promises.rto_minutes / 60.0, facts.promises.rpo_minutes
+    return (f"RTO {rto:g} h and RPO {rpo:g} min hold in fewer than 95 of 100 cases, whatever the strategy: {named}",)

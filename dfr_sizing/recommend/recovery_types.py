@@ -1,0 +1,63 @@
+"""What is told of recovery. Plain values; minutes, US dollars, shares of 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dfr_sizing.recovery import Availability, Failure, Headline, RecoveryEstimate, Strategy
+from dfr_sizing.recovery.backups import Stored, Window
+from dfr_sizing.recovery.types import Promises
+from dfr_sizing.recovery.years import Years
+
+
+@dataclass(frozen=True, slots=True)
+class WayCost:
+    """One way to recover on the recommended sizes: what it costs and what it promises. ``passed``: all targets."""
+
+    standby: bool
+    strategy: Strategy
+    monthly_usd: float
+    five_year_usd: float
+    headline: Headline
+    availability: Availability
+    passed: bool
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CableCut:
+    """The only cable to an overseas host is cut for ``days``: the year it falls into, and a long run of years.
+
+    ``records`` are those that enumerators hold on their devices at the end of it, in a campaign; nothing that the
+    server holds is lost.
+    """
+
+    country: str
+    days: float
+    year_availability: float
+    availability: Availability
+    records: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryFacts:
+    """Recovery of the recommended sizes: ``estimates`` of every strategy against every failure, with its standby.
+
+    ``cheapest`` names the first strategy that keeps RTO and RPO after each failure, None where none does; ``ways`` are
+    ordered by cost; ``cable`` is None where the host is the user's own.
+    """
+
+    promises: Promises
+    estimates: tuple[RecoveryEstimate, ...]
+    cheapest: Mapping[Failure, Strategy | None]
+    ways: tuple[WayCost, ...]
+    years: Years
+    cable: CableCut | None
+    backups: Stored
+    window: Window
+
+    @property
+    def unkept(self) -> tuple[Failure, ...]:
+        """Failures after which no strategy keeps RTO and RPO in 95 of 100 cases."""
+        return tuple(failure for failure, strategy in self.cheapest.items() if strategy is None)
