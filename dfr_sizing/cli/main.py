@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from dfr_sizing.cli.explain import EXPLAINERS, check_explain
 from dfr_sizing.cli.stop import Stopped, end_stopped, is_stopped, say
 from dfr_sizing.errors import InputError
 
@@ -104,6 +105,9 @@ def size(
         bool, typer.Option("--whole-day", help="Simulate every request of the campaign's worst day, not a part.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Write the deployment plan into this folder.")] = None,
+    explain: Annotated[
+        str | None, typer.Option(help="One part of the answer in depth, in place of the screen: recovery.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Recommend a deployment."""
@@ -114,7 +118,7 @@ def size(
     if as_shipped:
         overrides |= {"code.dedup_index": False, "code.name_index": False}
     overrides |= dict(_setting(text) for text in setting or [])
-    _recommend(overrides, scenario, model, seed, processes, out, as_json=as_json, whole_day=whole_day)
+    _recommend(overrides, scenario, model, seed, processes, out, explain, as_json=as_json, whole_day=whole_day)
 
 
 def _parsed(name: str, value: Any) -> object:
@@ -141,10 +145,13 @@ def _recommend(
     seed: int,
     processes: int,
     out: Path | None,
+    explain: str | None,
     *,
     as_json: bool,
     whole_day: bool,
 ) -> None:
+    if explain is not None:
+        check_explain(explain)
     gc.disable()  # what is imported stays: no need to look through it for garbage
     from dfr_sizing.workers import start_server
 
@@ -178,10 +185,10 @@ def _recommend(
     except Infeasible as answer:
         _show_infeasible(answer, seed, calibrated.name, as_json=as_json)
     else:
-        _show(found, out, as_json=as_json)
+        _show(found, out, explain, as_json=as_json)
 
 
-def _show(found: Recommendation, out: Path | None, *, as_json: bool) -> None:
+def _show(found: Recommendation, out: Path | None, explain: str | None, *, as_json: bool) -> None:
     from datetime import UTC, datetime
 
     from rich.console import Console
@@ -199,7 +206,7 @@ def _show(found: Recommendation, out: Path | None, *, as_json: bool) -> None:
         return
     console = Console()
     with console.capture() as shown:
-        show(found, console)
+        EXPLAINERS.get(explain or "", show)(found, console)
     say(shown.get())
     if out is not None:
         say(f"Plan: {out / 'plan.md'} ({len(written)} files)\n")

@@ -18,6 +18,7 @@ from dfr_sizing.demand import database_bytes, farmers_in_year, filestore_bytes
 from dfr_sizing.interval import Interval
 from dfr_sizing.plan.latency import break_point
 from dfr_sizing.plan.money import Money
+from dfr_sizing.plan.recovery_json import recovery_json
 from dfr_sizing.recommend.types import (
     Compared,
     CrossCheck,
@@ -30,7 +31,6 @@ from dfr_sizing.recommend.types import (
     Swing,
     TargetCheck,
 )
-from dfr_sizing.recovery import Quantiles, RecoveryEstimate
 from dfr_sizing.scenario import Scenario
 from dfr_sizing.simulation.outcome import ClassOutcome
 from dfr_sizing.simulation.statistics import Estimate
@@ -58,7 +58,7 @@ def recommendation_json(r: Recommendation) -> Json:
             "recommendation": {**_bought(best), "farmers_design": r.farmers_design, "cost": _bill(best.bill, money)},
             "alternatives": [_alternative(plan, money) for plan in r.alternatives],
             "targets": [_target(check) for check in best.targets],
-            "recovery": _recovery(best),
+            "recovery": recovery_json(best, r.recovery),
             "bottleneck": _bottleneck(best.bottleneck),
             "rejected": _rejected(r.rejected),
             "assumptions": [line.as_json() for line in r.assumptions],
@@ -243,37 +243,6 @@ def _target(check: TargetCheck) -> Json:
         "pass": check.passed,
         "margin": check.margin,
         "where": check.where,
-    }
-
-
-def _quantiles(minutes: Quantiles) -> Json:
-    return {"p50": minutes.p50, "p95": minutes.p95}
-
-
-def _recovery(plan: Plan) -> Json:
-    up = plan.availability
-    return {
-        "strategy": plan.strategy,
-        "rto_minutes": _quantiles(plan.headline.rto_minutes),
-        "rpo_minutes": _quantiles(plan.headline.rpo_minutes),
-        "by_failure": [_failure(told) for told in plan.recovery],
-        "availability": {
-            "p05": up.p05,
-            "p50": up.p50,
-            "p95": up.p95,
-            "single_points": up.single_points,
-            "refund_threshold": up.refund_threshold,
-        },
-    }
-
-
-def _failure(told: RecoveryEstimate) -> Json:
-    return {
-        "failure": told.failure,
-        "rto_minutes": _quantiles(told.rto_minutes),
-        "rpo_minutes": _quantiles(told.rpo_minutes),
-        "phases": [{"name": phase.name, "minutes": _quantiles(phase.minutes)} for phase in told.phases],
-        "note": told.note,
     }
 
 

@@ -17,7 +17,9 @@ from dfr_sizing.plan import settings, words
 from dfr_sizing.plan.as_json import by_size, storage_years
 from dfr_sizing.plan.latency import break_point, class_title
 from dfr_sizing.plan.money import Money
+from dfr_sizing.plan.recovery_words import backups_sentence, cable_sentence
 from dfr_sizing.recommend.types import Recommendation, SituationResult
+from dfr_sizing.recovery import Strategy, kinds
 from dfr_sizing.topology import GIB
 
 STALE_DAYS = 180
@@ -27,7 +29,7 @@ STALE_DAYS = 180
 def plan_markdown(r: Recommendation, on: date, pictures: Mapping[str, str]) -> str:
     """The plan's text. ``on`` is the day against which the age of prices is counted, ``pictures`` name to title."""
     plans = (r.recommended, *r.alternatives)
-    text = _template().render(
+    text = template("plan.md.j2").render(
         r=r,
         best=r.recommended,
         plans=plans,
@@ -47,7 +49,11 @@ def plan_markdown(r: Recommendation, on: date, pictures: Mapping[str, str]) -> s
         deciding=_deciding(r),
         load=_load(r),
     )
-    # What the template leaves out where data is missing would show as gaps.
+    return without_gaps(text)
+
+
+def without_gaps(text: str) -> str:
+    """What a template leaves out where data is missing would show as empty lines."""
     return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
 
 
@@ -63,7 +69,8 @@ def cell(value: object) -> str:
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """A template of the plan's folder, with the filters that all of them share."""
     environment = Environment(
         loader=PackageLoader("dfr_sizing.plan"),
         undefined=StrictUndefined,
@@ -82,6 +89,7 @@ def _template() -> Template:
         "year": words.year,
         "assumed": words.assumed_value,
         "title_of": class_title,
+        "kind_of": lambda failure: kinds()[failure].title,
     }
     environment.globals |= {
         "quantity": words.quantity,
@@ -89,9 +97,12 @@ def _template() -> Template:
         "verdict": words.verdict,
         "model_error": words.model_error,
         "crosscheck": words.crosscheck,
+        "strategies": tuple(Strategy),
+        "backups_sentence": backups_sentence,
+        "cable_sentence": cable_sentence,
         "targets_missed": lambda plan: words.targets_missed(plan, lambda check: check.title, "; "),
     }
-    return environment.get_template("plan.md.j2")
+    return environment.get_template(name)
 
 
 def _table_rows(r: Recommendation) -> list[dict[str, Any]]:

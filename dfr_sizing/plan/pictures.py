@@ -33,6 +33,7 @@ from dfr_sizing.plan.as_json import by_size, storage_years
 from dfr_sizing.plan.latency import TITLES, limit_s, worst_by_target
 from dfr_sizing.plan.money import Money
 from dfr_sizing.plan.words import number, year
+from dfr_sizing.recommend.recovery_types import WayCost
 from dfr_sizing.recommend.types import Recommendation
 from dfr_sizing.topology import GIB
 
@@ -254,6 +255,52 @@ def _swing_label(name: str, low: float, high: float) -> str:
     return f"{name}\n{number(low)} to {number(high)}"
 
 
+def recovery_cost(r: Recommendation) -> Figure:
+    """Five-year cost of each way to recover against its RTO, median to 95 %; the line joins the cheapest for an RTO."""
+    money, ways = Money.of(r.scenario), r.recovery.ways if r.recovery else ()
+    with house_style():
+        figure = _figure(5.0)
+        axes = figure.add_subplot()
+        for standby, colour, marker in ((False, BLUE, "o"), (True, ORANGE, "s")):
+            shown = [way for way in ways if way.standby is standby]
+            cost = [money.amount(way.five_year_usd) for way in shown]
+            late = [way.headline.rto_minutes.p95 / 60.0 for way in shown]
+            label = "standby in another zone" if standby else "one zone"
+            axes.hlines(cost, [way.headline.rto_minutes.p50 / 60.0 for way in shown], late, color=colour, linewidth=1)
+            axes.plot(late, cost, color=colour, marker=marker, linestyle="none", label=f"{label}: median to 95 %")
+        best = _cheapest_for_rto(ways)
+        axes.step(
+            [way.headline.rto_minutes.p95 / 60.0 for way in best],
+            [money.amount(way.five_year_usd) for way in best],
+            where="post", color=GREY, linewidth=1, label="the cheapest for an RTO",
+        )  # fmt: skip
+        for way in ways:
+            at = (way.headline.rto_minutes.p95 / 60.0, money.amount(way.five_year_usd))
+            name = f"{way.strategy} (chosen)" if way.chosen else str(way.strategy)
+            axes.annotate(name, at, (5, 3), textcoords="offset points", fontsize=8)
+        axes.axvline(r.scenario.recovery.rto_hours.mid, color="black", linestyle="--", linewidth=1, label="RTO target")
+        axes.set(
+            xscale="log",
+            title="What a shorter RTO costs, on the recommended sizes",
+            xlabel="RTO of the worse of losing the disk and losing the site, h",
+            ylabel=f"{money.currency} in five years",
+        )
+        axes.margins(x=0.2)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        _legend_below(figure, axes, 2)
+        return figure
+
+
+def _cheapest_for_rto(ways: Sequence[WayCost]) -> list[WayCost]:
+    """Ways that no other one beats in both cost and RTO, by RTO."""
+    kept: list[WayCost] = []
+    for way in sorted(ways, key=lambda one: (one.headline.rto_minutes.p95, one.five_year_usd)):
+        if not kept or way.five_year_usd < kept[-1].five_year_usd:
+            kept.append(way)
+    return kept
+
+
 def _count(value: float) -> str:
     """Farmers as 500 k or 2 M."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
@@ -278,6 +325,7 @@ PICTURES: dict[str, tuple[str, Drawing, Callable[[Recommendation], bool]]] = {
         sensitivity,
         lambda r: any(swing.size > 0 for swing in r.sensitivities),
     ),
+    "recovery-cost": ("What a shorter RTO costs", recovery_cost, lambda r: r.recovery is not None),
 }
 """File name, title, drawing, and whether there is anything to draw."""
 

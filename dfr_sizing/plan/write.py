@@ -1,4 +1,4 @@
-"""Writes the deployment plan into a folder: plan.md, plan.json, pictures/*.png.
+"""Writes the deployment plan into a folder: plan.md, dr-plan.md, plan.json, pictures/*.png.
 
 Everything is drawn and written in a temporary folder first. A new plan then appears by one rename. Into a folder that
 holds an older plan its files are moved one by one, each of them whole: the folder itself may be a mount point or
@@ -16,11 +16,13 @@ from pathlib import Path
 
 from dfr_sizing.errors import InputError
 from dfr_sizing.plan.as_json import dump, recommendation_json
+from dfr_sizing.plan.dr_plan import dr_plan_markdown
 from dfr_sizing.plan.markdown import plan_markdown
 from dfr_sizing.recommend.types import Recommendation
 
 PLAN_JSON = "plan.json"
 PLAN_MD = "plan.md"
+DR_PLAN_MD = "dr-plan.md"
 PICTURES = "pictures"
 _ALLOWED = "a folder that can be written"
 _PREFIX = ".dfr-size-"
@@ -93,7 +95,7 @@ def _written(r: Recommendation, out: Path, on: date) -> list[Path]:
 
 
 def _fill(folder: Path, r: Recommendation, on: date) -> tuple[list[Path], list[Path]]:
-    """Write the plan's files into a folder of their own: their paths in it, and those of pictures without data."""
+    """Write the plan's files into a folder of their own: their paths in it, and those without data."""
     from dfr_sizing.plan import pictures  # noqa: PLC0415  (matplotlib: only where charts are drawn)
 
     (folder / PICTURES).mkdir(parents=True)
@@ -102,11 +104,16 @@ def _fill(folder: Path, r: Recommendation, on: date) -> tuple[list[Path], list[P
     (folder / PLAN_MD).write_text(plan_markdown(r, on, titles), encoding="utf-8")
     (folder / PLAN_JSON).write_text(dump(recommendation_json(r)), encoding="utf-8")
     names = [Path(PLAN_MD), Path(PLAN_JSON), *(path.relative_to(folder) for path in saved)]
-    return names, [Path(PICTURES, f"{name}.png") for name in pictures.PICTURES if name not in titles]
+    absent = [Path(PICTURES, f"{name}.png") for name in pictures.PICTURES if name not in titles]
+    recovers = dr_plan_markdown(r)
+    if recovers:
+        (folder / DR_PLAN_MD).write_text(recovers, encoding="utf-8")
+    (names if recovers else absent).append(Path(DR_PLAN_MD))
+    return names, absent
 
 
 def _replace(new: Path, out: Path, names: list[Path], absent: list[Path]) -> None:
-    """Move the new files over the old ones, and take away pictures that the new plan has no data for."""
+    """Move the new files over the old ones, and take away what the new plan has no data for."""
     (out / PICTURES).mkdir(exist_ok=True)
     for name in names:
         (new / name).replace(out / name)

@@ -18,7 +18,6 @@ from dfr_sizing.recovery import (
     all_strategies,
     availability,
     cheapest_by_failure,
-    kinds,
     replicas_needed,
 )
 from dfr_sizing.recovery.backups import window
@@ -115,6 +114,5 @@ def recovery_warnings(facts: RecoveryFacts) -> tuple[str, ...]:
     """What no strategy promises, said before somebody signs."""
     if not facts.unkept:
         return ()
-    named = ", ".join(kinds()[failure].title for failure in facts.unkept)
     rto, rpo = facts.promises.rto_minutes / 60.0, facts.promises.rpo_minutes
-    return (f"RTO {rto:g} h and RPO {rpo:g} min hold in fewer than 95 of 100 cases, whatever the strategy: {named}",)
+    return (f"beyond RTO {rto:g} h or RPO {rpo:g} min in over 5 % of cases, any strategy: {', '.join(facts.unkept)}",)

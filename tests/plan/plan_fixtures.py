@@ -12,6 +12,8 @@ from dfr_sizing.cost import Bill, Pricer, Terms, Volumes, bill
 from dfr_sizing.demand import Situation
 from dfr_sizing.ledger import merged
 from dfr_sizing.model import load_model, request_classes
+from dfr_sizing.recommend.recovery import cable_cut, promises_of
+from dfr_sizing.recommend.recovery_types import RecoveryFacts, WayCost
 from dfr_sizing.recommend.types import (
     Compared,
     CrossCheck,
@@ -29,7 +31,10 @@ from dfr_sizing.recommend.types import (
     Swing,
     TargetCheck,
 )
-from dfr_sizing.recovery import Failure, RecoveryInput, Strategy
+from dfr_sizing.recovery import RecoveryInput, Strategy
+from dfr_sizing.recovery.backups import stored, window
+from dfr_sizing.recovery.strata import Effort
+from dfr_sizing.recovery.years import simulate_years
 from dfr_sizing.scenario import Prices, Registry, Scenario
 from dfr_sizing.simulation.outcome import ClassOutcome, Outcome
 from dfr_sizing.simulation.statistics import Estimate
@@ -164,9 +169,9 @@ def bill_of(scenario: Scenario, bought: Topology, strategy: Strategy) -> Bill:
     )
 
 
-def plan(scenario: Scenario, name: str, bought: Topology, strategy: Strategy, factor: float) -> Plan:
-    """One option."""
-    inputs = RecoveryInput(
+def recovery_inputs(scenario: Scenario, bought: Topology) -> RecoveryInput:
+    """The deployment as recovery sees it."""
+    return RecoveryInput(
         database_bytes=demands.database_bytes(scenario, 5),
         filestore_bytes=demands.filestore_bytes(scenario, 5),
         wal_bytes_per_s_mean=5e5,
@@ -176,13 +181,45 @@ def plan(scenario: Scenario, name: str, bought: Topology, strategy: Strategy, fa
         has_standby_zone=bought.standby,
         application_nodes=bought.nodes,
     )
+
+
+def recovery_facts(scenario: Scenario, bought: Topology, strategy: Strategy) -> RecoveryFacts:
+    """What is told of recovery: all of it as in a real answer, the years few."""
+    inputs, rates = recovery_inputs(scenario, bought), recovery.shipped_rates()
+    promises = promises_of(scenario)
+    estimates = recovery.all_strategies(inputs, 1)
+    ways = []
+    for standby in (False, True):
+        for way in Strategy:
+            on = replace(inputs, has_standby_zone=standby)
+            billed = bill_of(scenario, replace(bought, standby=standby), way)
+            told = recovery.headline(way, on, 1)
+            up = recovery.availability(way, on, 1)
+            kept = told.meets(promises.rto_minutes, promises.rpo_minutes) and up.p05 >= promises.availability
+            chosen = (standby, way) == (bought.standby, strategy)
+            ways.append(WayCost(standby, way, billed.monthly_usd, billed.five_year_usd, told, up, kept, chosen))
+    return RecoveryFacts(
+        promises,
+        estimates,
+        recovery.cheapest_by_failure(estimates, promises.rto_minutes, promises.rpo_minutes),
+        tuple(sorted(ways, key=lambda one: one.five_year_usd)),
+        simulate_years(strategy, inputs, promises, 1, rates, Effort(40, 10, 10)),
+        cable_cut(strategy, inputs, "AU", scenario, 4e6, 1, rates),
+        stored("specification", (36.0, 100.0, 160.0, 220.0, 280.0, 339.0), (1.0,) * 5, rates),
+        window(inputs, 500.0, standby=bought.standby, rates=rates),
+    )
+
+
+def plan(scenario: Scenario, name: str, bought: Topology, strategy: Strategy, factor: float) -> Plan:
+    """One option."""
+    inputs = recovery_inputs(scenario, bought)
     return Plan(
         name=name,
         topology=bought,
         strategy=strategy,
         targets=targets(factor),
         headline=recovery.headline(strategy, inputs, 1),
-        recovery=tuple(recovery.estimate(strategy, failure, inputs, 1) for failure in Failure),
+        recovery=tuple(recovery.estimate(strategy, failure, inputs, 1) for failure in recovery.exposed_to(inputs)),
         availability=recovery.availability(strategy, inputs, 1),
         bill=bill_of(scenario, bought, strategy),
         situations=situations(),
@@ -273,6 +310,7 @@ def recommendation(currency: str = "USD", rate: tuple[float, float, float] = (1.
         simulated_requests=4_321_000,
         crosscheck=crosscheck(),
         selection=Selection(0.95, 0.05, 3, 39, ("deadline-surge: report",), 120, 14_000.0),
+        recovery=recovery_facts(asked, recommended.topology, recommended.strategy),
     )
 
 
@@ -303,4 +341,5 @@ def without_data() -> Recommendation:
         assumptions=(),
         model_error={},
         crosscheck=None,
+        recovery=None,
     )

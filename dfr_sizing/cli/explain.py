@@ -1,0 +1,31 @@
+"""``--explain NAME``: one part of the answer in depth, in place of the one screen; each is a line of ``EXPLAINERS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dfr_sizing.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dfr_sizing.recommend.types import Recommendation
+
+    Explainer = Callable[[Recommendation, Console], None]
+
+
+def _recovery(found: Recommendation, console: Console) -> None:
+    from dfr_sizing.plan.recovery_terminal import show_recovery
+
+    show_recovery(found, console)
+
+
+EXPLAINERS: dict[str, Explainer] = {"recovery": _recovery}
+"""What can be explained, and who prints it."""
+
+
+def check_explain(name: str) -> None:
+    """Raise InputError for a name that nobody explains: before anything is simulated."""
+    if name not in EXPLAINERS:
+        raise InputError("--explain", name, f"one of {', '.join(sorted(EXPLAINERS))}", "choose one")
