@@ -43,7 +43,7 @@ def _blocks(r: Recommendation) -> Iterable[RenderableType]:
         f"RPO {asked.rpo_minutes:g} min, {share(asked.availability, 2)} of a year",
         style="bold",
     )
-    yield Text("Median to 95 % point; below each its steps (medians) and the way. Passes with: the cheapest. Chosen: *")
+    yield Text("Medians to 95 % points; below each the steps (medians) and the way. Passes with: the cheapest.")
     yield from _by_failure(facts, r.recommended.strategy)
     yield ""
     yield from _years(facts.years, asked.availability)
@@ -55,7 +55,7 @@ def _blocks(r: Recommendation) -> Iterable[RenderableType]:
 
 def _by_failure(facts: RecoveryFacts, chosen: Strategy) -> Iterable[RenderableType]:
     for failure, told in groupby(sorted(facts.estimates, key=_order), key=lambda one: one.failure):
-        yield Text.assemble((kinds()[failure].title, "bold"), f": passes with {facts.cheapest[failure] or 'none'}")
+        yield Text.assemble((kinds()[failure].title, "bold"), f": {_passes(facts.cheapest[failure])}")
         for group in _alike(list(told)):
             first = group[0]
             named = (
@@ -66,6 +66,10 @@ def _by_failure(facts: RecoveryFacts, chosen: Strategy) -> Iterable[RenderableTy
             ranges = f"RTO {_range(first.rto_minutes):<22}RPO {_range(first.rpo_minutes):<22}"
             yield Padding(Text.assemble(f"{named:<24} ", ranges, verdict), (0, 0, 0, _INDENT))
             yield Padding(Text(_steps(first), style="dim"), (0, 0, 0, 2 * _INDENT))
+
+
+def _passes(least: Strategy | None) -> str:
+    return "no strategy passes" if least is None else f"passes with {least}"
 
 
 def _order(one: RecoveryEstimate) -> tuple[int, int]:

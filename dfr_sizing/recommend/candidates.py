@@ -30,6 +30,15 @@ class Way:
     strategy: Strategy
 
 
+ALL_WAYS = tuple(
+    Way(standby, strategy)
+    for standby in (False, True)
+    for strategy in Strategy
+    if standby or strategy is not Strategy.HOT_STANDBY
+)
+"""A hot standby has a synchronous standby beside the database too, and it is paid for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One deployment: an application option and a database option of a place."""
@@ -95,8 +104,7 @@ def topology_of(place: Place, application: ApplicationOption, database: Database
 def ways_allowed(design: Design) -> tuple[Way, ...]:
     """The ways to recover that the scenario leaves open."""
     named = design.scenario.recovery.strategy
-    strategies = tuple(Strategy) if named == "auto" else (Strategy(named),)
-    return tuple(Way(standby, strategy) for standby in (False, True) for strategy in strategies)
+    return tuple(way for way in ALL_WAYS if named in ("auto", way.strategy))
 
 
 def place_options(

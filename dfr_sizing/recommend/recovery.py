@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 
 from dfr_sizing.cost import Bill, bill
-from dfr_sizing.recommend.candidates import Candidate, Way
+from dfr_sizing.recommend.candidates import ALL_WAYS, Candidate, Way
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.evaluate import recovery_input, recovery_of, recovery_rates
 from dfr_sizing.recommend.recovery_types import CableCut, RecoveryFacts, WayCost
@@ -69,7 +69,7 @@ def _ways(chosen: Candidate, design: Design, seed: int) -> tuple[WayCost, ...]:
     """Every strategy with and without a standby in another zone, on the chosen sizes; by cost."""
     topology = chosen.topology
     found = []
-    for way in [Way(standby, strategy) for standby in (False, True) for strategy in Strategy]:
+    for way in ALL_WAYS:
         told, available, checks = recovery_of(
             topology.place, topology.nodes, way.standby, way.strategy, design, seed
         )  # fmt: skip

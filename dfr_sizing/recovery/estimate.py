@@ -10,7 +10,7 @@ from dfr_sizing.errors import InputError
 from dfr_sizing.recovery.draws import Sampler, quantiles
 from dfr_sizing.recovery.failures import exposed_to
 from dfr_sizing.recovery.losses import lost_minutes
-from dfr_sizing.recovery.paths import BYTES_PER_MB, FROM_BACKUPS, Way, durations, files_lost, way_back
+from dfr_sizing.recovery.paths import BYTES_PER_MB, FROM_BACKUPS, Timing, Way, durations, files_lost, switched, way_back
 from dfr_sizing.recovery.rates import Rates, shipped_rates
 from dfr_sizing.recovery.types import Failure, Headline, Phase, RecoveryEstimate, RecoveryInput, Strategy
 
@@ -31,7 +31,7 @@ def estimate(
         tuple(Phase(step, quantiles(minutes)) for step, minutes in steps.items()),
         quantiles(total),
         quantiles(lost_minutes(strategy, failure, inputs, sampler)),
-        _note(strategy, failure, inputs, sampler.rates),
+        _note(strategy, failure, inputs, sampler),
     )
 
 
@@ -81,7 +81,7 @@ def cheapest_strategy_that_meets(
     return None
 
 
-def _note(strategy: Strategy, failure: Failure, inputs: RecoveryInput, rates: Rates) -> str:
+def _note(strategy: Strategy, failure: Failure, inputs: RecoveryInput, sampler: Sampler) -> str:
     """What a reader must know to trust the figures."""
     way = way_back(strategy, failure, inputs)
     said = [f"{way.value[0].upper()}{way.value[1:]}"]
@@ -100,8 +100,11 @@ def _note(strategy: Strategy, failure: Failure, inputs: RecoveryInput, rates: Ra
         said.append(f"found after more than {inputs.wal_kept_days:g} days, only older backups are left")
     if failure is Failure.RANSOMWARE:
         said.append("backups and WAL lie where no account of the system can change or delete them")
+    if way is Way.SWITCH_OR_WAIT:
+        left = float(switched(strategy, failure, Timing(inputs, sampler)).mean())
+        said.append(f"in {100.0 * left:.0f} of 100 cuts they are through first; each step counts 0 in the others")
     if failure is Failure.CABLE:
         said.append("no copy helps that lies beyond the cable; devices keep what they record")
-    if inputs.wal_bytes_per_s_peak > rates.interval("wal.replay_mb_per_s").low * BYTES_PER_MB:
+    if inputs.wal_bytes_per_s_peak > sampler.rates.interval("wal.replay_mb_per_s").low * BYTES_PER_MB:
         said.append("at its peak WAL may come faster than a replica replays it")
     return "; ".join(said) + "."

@@ -7,7 +7,7 @@ count once. An outage counts whole in the life in which it began; failures end w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -125,7 +125,7 @@ class Life:
         self.env.run()
         return Lived(self.down_h, tuple(self.outages))
 
-    def _struck_by(self, incidents: tuple[Incident, ...]) -> Iterator[simpy.Event]:
+    def _struck_by(self, incidents: tuple[Incident, ...]) -> Generator[simpy.Event, None, None]:
         for incident in incidents:
             yield self.env.timeout(incident.at_h - self.env.now)
             if incident.failure in EACH_HOST:

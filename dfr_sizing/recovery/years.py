@@ -155,13 +155,13 @@ def quantiles(
 
 
 def mean(weights: FloatArray, values: Sequence[FloatArray], level: float) -> Bounded:
-    """The mean of the weighted years."""
+    """The mean of the weighted years, of something that is never below 0."""
     value = float(sum(weight * one.mean() for weight, one in zip(weights, values, strict=True)))
     spread = sum(
         weight**2 * one.var(ddof=1) / len(one) for weight, one in zip(weights, values, strict=True) if len(one) > 1
     )
     half = _z(level) * math.sqrt(float(spread))
-    return Bounded(value, value - half, value + half)
+    return Bounded(value, max(0.0, value - half), value + half)
 
 
 def _causes(weights: FloatArray, lived: Sequence[Sequence[Lived]], level: float) -> tuple[Cause, ...]:

@@ -12,6 +12,7 @@ from dfr_sizing.cost import Bill, Pricer, Terms, Volumes, bill
 from dfr_sizing.demand import Situation
 from dfr_sizing.ledger import merged
 from dfr_sizing.model import load_model, request_classes
+from dfr_sizing.recommend.candidates import ALL_WAYS, Way
 from dfr_sizing.recommend.recovery import cable_cut, promises_of
 from dfr_sizing.recommend.recovery_types import RecoveryFacts, WayCost
 from dfr_sizing.recommend.types import (
@@ -189,15 +190,14 @@ def recovery_facts(scenario: Scenario, bought: Topology, strategy: Strategy) -> 
     promises = promises_of(scenario)
     estimates = recovery.all_strategies(inputs, 1)
     ways = []
-    for standby in (False, True):
-        for way in Strategy:
-            on = replace(inputs, has_standby_zone=standby)
-            billed = bill_of(scenario, replace(bought, standby=standby), way)
-            told = recovery.headline(way, on, 1)
-            up = recovery.availability(way, on, 1)
-            kept = told.meets(promises.rto_minutes, promises.rpo_minutes) and up.p05 >= promises.availability
-            chosen = (standby, way) == (bought.standby, strategy)
-            ways.append(WayCost(standby, way, billed.monthly_usd, billed.five_year_usd, told, up, kept, chosen))
+    for way in ALL_WAYS:
+        on = replace(inputs, has_standby_zone=way.standby)
+        billed = bill_of(scenario, replace(bought, standby=way.standby), way.strategy)
+        told, up = recovery.headline(way.strategy, on, 1), recovery.availability(way.strategy, on, 1)
+        kept = told.meets(promises.rto_minutes, promises.rpo_minutes) and up.p05 >= promises.availability
+        chosen = way == Way(bought.standby, strategy)
+        costs = (billed.monthly_usd, billed.five_year_usd)
+        ways.append(WayCost(way.standby, way.strategy, *costs, told, up, kept, chosen))
     return RecoveryFacts(
         promises,
         estimates,

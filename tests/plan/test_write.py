@@ -16,6 +16,7 @@ from dfr_sizing.plan import latency, markdown, pictures, words
 from dfr_sizing.plan.as_json import dump, recommendation_json
 from dfr_sizing.plan.write import check_out, write_plan
 from dfr_sizing.recommend.types import Recommendation
+from dfr_sizing.recovery import kinds
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -36,7 +37,7 @@ def text(plan: Path) -> str:
 
 def test_every_link_resolves(plan: Path, text: str) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", text)
-    assert len(links) == 7
+    assert len(links) == 9
     for link in links:
         assert (plan / link).is_file()
     anchors = {
@@ -70,7 +71,7 @@ def test_bill_rejections_conditions_and_failures_are_in_the_plan(answer: Recomme
     for rejection in answer.rejected:
         assert f"| {rejection.reason} | {rejection.count} |" in text
     for told in answer.recommended.recovery:
-        assert f"| {told.failure} |" in text
+        assert f"| {kinds()[told.failure].title} |" in text
     for sentence in (*answer.conditions, *answer.warnings):
         assert f"- {sentence}" in text
 

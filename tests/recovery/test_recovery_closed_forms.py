@@ -20,6 +20,7 @@ from dfr_sizing.recovery import (
     all_strategies,
     availability,
     estimate,
+    exposed_to,
     replicas_needed,
     shipped_rates,
 )
@@ -195,16 +196,24 @@ def without_failures() -> Rates:
 def test_availability_is_one_over_one_plus_rate_times_repair(deployment: Deployment) -> None:
     rates = without_failures().replaced("failure.cable.per_year", Interval.exactly(0.5), "test", Label.STATED)
     rates = rates.replaced("failure.cable.repair_hours", Interval.exactly(876.0), "test", Label.STATED)
-    told = availability(Strategy.HOT_STANDBY, deployment(), ("cable",), SEED, rates)
-    assert (told.p05, told.p50, told.p95) == pytest.approx((1 / 1.05,) * 3)
+    told = availability(Strategy.HOT_STANDBY, deployment(overseas=True), SEED, rates)
+    assert told.mean == pytest.approx(1 / 1.05)
 
 
 def test_each_application_host_fails_on_its_own(deployment: Deployment) -> None:
     rates = without_failures().replaced("failure.node.per_year", Interval.exactly(1.0), "test", Label.STATED)
     rates = rates.replaced("balancer.health_check_s", Interval.exactly(3600.0), "test", Label.STATED)
     rates = rates.replaced("failover.patroni_s", Interval.exactly(1e-6), "test", Label.STATED)
-    told = availability(Strategy.HOT_STANDBY, deployment(application_nodes=10), (), SEED, rates)
-    assert told.p50 == pytest.approx(1 / (1 + 10 * 1 / 8760))
+    told = availability(Strategy.HOT_STANDBY, deployment(application_nodes=10), SEED, rates)
+    assert told.mean == pytest.approx(1 / (1 + 10 * 1 / 8760))
+
+
+def test_single_years_are_a_poisson_number_of_repairs(deployment: Deployment) -> None:
+    """One cut of 10 % of a year at a rate of one a year: none in a share exp(-1), at most two in 2.5 exp(-1)."""
+    rates = without_failures().replaced("failure.cable.per_year", Interval.exactly(1.0), "test", Label.STATED)
+    rates = rates.replaced("failure.cable.repair_hours", Interval.exactly(876.0), "test", Label.STATED)
+    told = availability(Strategy.HOT_STANDBY, deployment(overseas=True), SEED, rates)
+    assert (told.p95, told.p50, told.p05) == pytest.approx((1.0, 0.9, 0.7))
 
 
 def test_a_rates_low_mid_and_high_are_its_5_50_and_95_per_cent_points() -> None:
@@ -223,22 +232,32 @@ def test_streams_of_two_purposes_are_independent_and_known() -> None:
 @pytest.mark.parametrize(
     ("fields", "strategy", "expected"),
     [
-        ({}, Strategy.BACKUP_RESTORE, {"one database without a standby", "one server room", "one site"}),
+        (
+            {},
+            Strategy.BACKUP_RESTORE,
+            {"the site's power", "one database without a standby", "one server room", "one site"},
+        ),
         ({"provider": "aws"}, Strategy.WARM_STANDBY, {"one database without a standby", "one zone"}),
-        ({"has_standby_zone": True, "application_nodes": 1}, Strategy.PILOT_LIGHT, {"one application host"}),
+        (
+            {"has_standby_zone": True, "application_nodes": 1},
+            Strategy.PILOT_LIGHT,
+            {"one application host", "the site's power"},
+        ),
+        ({"overseas": True, "provider": "aws"}, Strategy.HOT_STANDBY, {"the cable to an overseas host"}),
         ({}, Strategy.HOT_STANDBY, set()),
     ],
 )
 def test_single_points_are_named(
     deployment: Deployment, fields: dict[str, object], strategy: Strategy, expected: set[str]
 ) -> None:
-    assert set(availability(strategy, deployment(**fields), (), SEED).single_points) == expected
+    told = set(availability(strategy, deployment(**fields), SEED).single_points)
+    assert told == expected | {"one load balancer"}
 
 
 def test_two_agreements_in_series_promise_less_than_either(deployment: Deployment) -> None:
     inputs = deployment(provider="aws", managed=True)
-    assert availability(Strategy.BACKUP_RESTORE, inputs, (), SEED).refund_threshold == pytest.approx(0.995**2)
-    assert availability(Strategy.BACKUP_RESTORE, deployment(), (), SEED).refund_threshold is None
+    assert availability(Strategy.BACKUP_RESTORE, inputs, SEED).refund_threshold == pytest.approx(0.995**2)
+    assert availability(Strategy.BACKUP_RESTORE, deployment(), SEED).refund_threshold is None
 
 
 def test_hot_standby_stands_twice_in_full() -> None:
@@ -248,7 +267,7 @@ def test_hot_standby_stands_twice_in_full() -> None:
 
 def test_every_strategy_meets_every_failure_once(deployment: Deployment) -> None:
     told = all_strategies(deployment(), SEED)
-    assert [(one.strategy, one.failure) for one in told] == [(s, f) for s in Strategy for f in Failure]
+    assert [(one.strategy, one.failure) for one in told] == [(s, f) for s in Strategy for f in exposed_to(deployment())]
     assert all(one.note.endswith(".") and len(one.note) > 20 for one in told)
 
 

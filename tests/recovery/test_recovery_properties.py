@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Label
 from dfr_sizing.recovery import (
-    SERIAL_PARTS,
     Failure,
     RecoveryInput,
     Strategy,
@@ -104,6 +103,8 @@ def test_a_shorter_archive_timeout_never_loses_more(
 
 @given(deployments(), seeds)
 def test_a_stronger_strategy_is_never_slower_after_the_loss_of_the_site(inputs: RecoveryInput, seed: int) -> None:
+    """Where WAL is archived: a replica has to replay its lag, which a small nightly dump has not."""
+    assume(inputs.archive_wal)
     weak_to_strong = [estimate(strategy, Failure.SITE, inputs, seed).rto_minutes.p95 for strategy in Strategy]
     assert rises(reversed(weak_to_strong))
 
@@ -153,6 +154,8 @@ def test_the_p95_of_the_total_is_joint_and_below_the_sum_of_the_phases(
 ) -> None:
     """No theorem (quantiles can add to less than the quantile of a sum), but so for a usual deployment's spreads."""
     for told in all_strategies(deployment(provider=provider, managed=provider in CLOUDS), seed):
+        if told.failure is Failure.POWER:  # its phases are alternatives: either people switch or they wait
+            continue
         summed = sum(phase.minutes.p95 for phase in told.phases)
         assert rises((told.rto_minutes.p95, summed))
         if len(told.phases) > 2:
@@ -174,14 +177,15 @@ def test_the_total_exceeds_the_phases_own_bounds_no_oftener_than_they_do(
     assert all(phase.minutes.p50 >= 0.0 for phase in told.phases)
 
 
-@given(deployments(), st.sampled_from(Strategy), st.sets(st.sampled_from(sorted(SERIAL_PARTS))), seeds)
-def test_availability_lies_between_0_and_1_and_falls_with_each_part_in_series(
-    inputs: RecoveryInput, strategy: Strategy, parts: set[str], seed: int
+@given(deployments(), st.sampled_from(Strategy), seeds)
+def test_availability_lies_between_0_and_1_and_falls_with_a_cable_in_series(
+    inputs: RecoveryInput, strategy: Strategy, seed: int
 ) -> None:
-    alone, in_series = (availability(strategy, inputs, names, seed) for names in ((), sorted(parts)))
-    assert 0.0 < in_series.p05 <= in_series.p50 <= in_series.p95 < 1.0
-    assert (in_series.p50 < alone.p50) == bool(parts)
-    assert set(in_series.single_points) - set(alone.single_points) == {SERIAL_PARTS[part] for part in parts}
+    alone, behind = (availability(strategy, replace(inputs, overseas=sea), seed) for sea in (False, True))
+    assert 0.0 <= behind.p05 <= behind.p50 <= behind.p95 <= 1.0
+    assert behind.mean < alone.mean
+    assert rises((behind.p05, alone.p05))
+    assert set(behind.single_points) - set(alone.single_points) == {"the cable to an overseas host"}
 
 
 @given(deployments(), st.floats(1.5, 20.0), seeds)
@@ -189,9 +193,18 @@ def test_a_longer_repair_lowers_availability(inputs: RecoveryInput, factor: floa
     rates = shipped_rates()
     name = "verify.restored_minutes"
     slower = rates.replaced(name, rates.interval(name).scaled(factor), "a slow country", Label.STATED)
-    usual, slow = (availability(Strategy.BACKUP_RESTORE, inputs, (), seed, used) for used in (rates, slower))
-    assert slow.p05 < usual.p05
-    assert slow.p50 < usual.p50
+    usual, slow = (availability(Strategy.BACKUP_RESTORE, inputs, seed, used) for used in (rates, slower))
+    assert slow.mean < usual.mean
+    assert rises((slow.p05, usual.p05))
+
+
+@given(deployments(), st.sampled_from(Strategy), seeds)
+def test_an_added_standby_never_lowers_availability(inputs: RecoveryInput, strategy: Strategy, seed: int) -> None:
+    alone, beside = (
+        availability(strategy, replace(inputs, has_standby_zone=standby), seed) for standby in (False, True)
+    )
+    assert rises((alone.mean, beside.mean))
+    assert rises((alone.p05, beside.p05))
 
 
 @given(deployments(), cases, seeds)

@@ -13,17 +13,23 @@ from dfr_sizing.errors import InputError
 from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Assumption, Label
 from dfr_sizing.recovery import (
-    SERIAL_PARTS,
     Rates,
     RecoveryInput,
     Strategy,
     all_strategies,
     availability,
     cheapest_strategy_that_meets,
+    exposed_to,
+    kinds,
     ledger,
     replicas_needed,
     shipped_rates,
 )
+from dfr_sizing.recovery.backups import window
+from dfr_sizing.recovery.draws import Sampler
+from dfr_sizing.recovery.failures import taken_along
+from dfr_sizing.recovery.life import Answers
+from dfr_sizing.recovery.types import Failure
 
 Deployment = Callable[..., RecoveryInput]
 
@@ -69,10 +75,15 @@ def test_every_rate_is_used(deployment: Deployment) -> None:
                 inputs = deployment(
                     provider=provider, managed=managed, application_nodes=1 if single else 2,
                     kubernetes=single, has_standby_zone=not single and managed, archive_wal=single or managed,
+                    overseas=provider == "aws",
                 )  # fmt: skip
                 all_strategies(inputs, 1, rates)
                 for strategy in Strategy:
-                    availability(strategy, inputs, SERIAL_PARTS, 1, rates)
+                    availability(strategy, inputs, 1, rates)
+                    answers = Answers(strategy, inputs, Sampler(1, rates))
+                    for failure in exposed_to(inputs):
+                        answers.repair_h(failure, 0)
+                window(inputs, 100.0, standby=False, rates=rates)
     for strategy in Strategy:
         replicas_needed(strategy, rates)
     assert set(watched) - watched.asked == set()
@@ -107,8 +118,6 @@ def test_bad_input_is_told_by_name_and_value(deployment: Deployment, fields: dic
 
 
 def test_unknown_names_and_bad_targets_are_refused(deployment: Deployment) -> None:
-    with pytest.raises(InputError, match="serial part is router"):
-        availability(Strategy.PILOT_LIGHT, deployment(), ("router",), 1)
     with pytest.raises(InputError, match="rate is warp"):
         shipped_rates().interval("warp")
     with pytest.raises(InputError, match=r"replica\.lag_s"):
@@ -121,3 +130,10 @@ def test_importing_recovery_brings_in_nothing_heavy() -> None:
     code = "import sys, dfr_sizing.recovery; print([m for m in ('scipy', 'pandas', 'matplotlib') if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_a_site_takes_all_that_stands_in_it_along() -> None:
+    inside = {Failure.ZONE, Failure.NODE, Failure.POD, Failure.DATABASE_HOST, Failure.PROCESS, Failure.DISK}
+    assert taken_along(Failure.SITE) == inside == taken_along(Failure.POWER)
+    assert all(failure not in taken_along(failure) for failure in kinds())
+    assert all(kind.title for kind in kinds().values())
