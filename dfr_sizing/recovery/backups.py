@@ -23,7 +23,7 @@ from dfr_sizing.recovery.types import RecoveryInput
 YEARS = 5
 DAYS_A_YEAR = 365
 FIRST = date(2027, 1, 1)
-"""The first backup's day. Which day of a week or month it is moves the average by less than 1 % (a test says so)."""
+"""The first backup's day. Which day of a week or month it is moves the five years by less than 2 % (a test says so)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ def exposed_to(inputs: RecoveryInput) -> tuple[Failure, ...]:
     return tuple(failure for failure in Failure if not absent.get(failure, False))
 
 
+@cache
 def taken_along(failure: Failure) -> frozenset[Failure]:
     """What a common cause brings down, and what that brings down in turn."""
     direct = kinds()[failure].takes

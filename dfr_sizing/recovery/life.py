@@ -15,7 +15,7 @@ import numpy as np
 import simpy
 
 from dfr_sizing.recovery.draws import FloatArray, Sampler
-from dfr_sizing.recovery.failures import EACH_HOST, has_repair
+from dfr_sizing.recovery.failures import EACH_HOST, has_repair, taken_along
 from dfr_sizing.recovery.losses import lost_minutes
 from dfr_sizing.recovery.paths import MINUTES_PER_HOUR, Timing, Way, durations, has_standby, way_back
 from dfr_sizing.recovery.strata import Incident
@@ -146,8 +146,7 @@ class Life:
         self._wait(incident, answer, standing, answer.hours[incident.draw])
         if answer.way is Way.STANDBY:  # it serves now, and nothing stands beside it
             self._lose_standby(incident)
-            if failure is Failure.ZONE:
-                self._lose_hosts_of_zone(incident)
+            self._lose_hosts(incident)
         elif answer.way is Way.OTHER_SITE or failure is Failure.SITE:
             self._lose_site(incident)
             self._lose_standby(incident)
@@ -158,8 +157,7 @@ class Life:
             self._lose_site(incident)
         elif self.answers.has_standby:
             self._lose_standby(incident)
-            if incident.failure is Failure.ZONE:
-                self._lose_hosts_of_zone(incident)
+            self._lose_hosts(incident)
 
     def _lose_standby(self, incident: Incident) -> None:
         self.standbys_lost += 1
@@ -175,8 +173,10 @@ class Life:
     def _site_back(self) -> None:
         self.sites_lost -= 1
 
-    def _lose_hosts_of_zone(self, incident: Incident) -> None:
-        """A zone takes its hosts along: every other one."""
+    def _lose_hosts(self, incident: Incident) -> None:
+        """What takes application hosts along, takes those of its zone: every other one."""
+        if Failure.NODE not in taken_along(incident.failure):
+            return
         for host in range(incident.unit, self.answers.inputs.application_nodes, 2):
             self._host(Incident(incident.at_h, Failure.NODE, host, incident.draw))
 

@@ -49,7 +49,7 @@ def test_an_answer_without_recovery_says_so(silent: Recommendation) -> None:
 
 
 def test_what_nobody_explains_is_refused_by_name() -> None:
-    with pytest.raises(InputError, match="--explain is tea, but must be one of .*recovery"):
+    with pytest.raises(InputError, match=r"--explain is tea, but must be one of .*recovery"):
         check_explain("tea")
     assert "recovery" in EXPLAINERS
 
