@@ -63,8 +63,8 @@ def _by_failure(facts: RecoveryFacts, chosen: Strategy) -> Iterable[RenderableTy
             )
             kept = first.meets(facts.promises.rto_minutes, facts.promises.rpo_minutes)
             verdict = ("pass", "green") if kept else ("FAIL", "bold red")
-            ranges = f"RTO {_range(first.rto_minutes):<22}RPO {_range(first.rpo_minutes):<22}"
-            yield Padding(Text.assemble(f"{named:<24} ", ranges, verdict), (0, 0, 0, _INDENT))
+            ranges = f" RTO {_range(first.rto_minutes):<22} RPO {_range(first.rpo_minutes):<22} "
+            yield Padding(Text.assemble(verdict, ranges, named), (0, 0, 0, _INDENT))
             yield Padding(Text(_steps(first), style="dim"), (0, 0, 0, 2 * _INDENT))
 
 
