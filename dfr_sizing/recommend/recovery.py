@@ -30,6 +30,8 @@ from dfr_sizing.scenario import Scenario
 from dfr_sizing.workers import begun
 
 HOURS_PER_DAY, DAYS_PER_YEAR = 24.0, 365.0
+YEARS_THAT_KEEP = 0.95
+"""Share of years that have to keep the promise of availability: the target check looks at the 5 % point."""
 
 
 def promises_of(scenario: Scenario) -> Promises:
@@ -111,8 +113,15 @@ def cable_cut(
 
 
 def recovery_warnings(facts: RecoveryFacts) -> tuple[str, ...]:
-    """What no strategy promises, said before somebody signs."""
-    if not facts.unkept:
-        return ()
-    rto, rpo = facts.promises.rto_minutes / 60.0, facts.promises.rpo_minutes
-    return (f"beyond RTO {rto:g} h or RPO {rpo:g} min in over 5 % of cases, any strategy: {', '.join(facts.unkept)}",)
+    """What no strategy promises, and a promise of availability that the simulated years leave open."""
+    found = []
+    promises, kept = facts.promises, facts.years.available
+    if facts.unkept:
+        asked = f"RTO {promises.rto_minutes / 60.0:g} h or RPO {promises.rpo_minutes:g} min"
+        found.append(f"beyond {asked} in over 5 % of cases, any strategy: {', '.join(facts.unkept)}")
+    if kept.low < YEARS_THAT_KEEP:
+        interval = f"{100.0 * kept.low:.1f} to {100.0 * kept.high:.1f} %"
+        found.append(
+            f"years that keep {100.0 * promises.availability:g} %: {interval} of those simulated, not surely 95"
+        )
+    return tuple(found)

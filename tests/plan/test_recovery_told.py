@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -17,6 +18,7 @@ from dfr_sizing.recommend.candidates import ALL_WAYS
 from dfr_sizing.recommend.recovery import recovery_warnings
 from dfr_sizing.recommend.types import Recommendation
 from dfr_sizing.recovery import Failure, Step, Strategy, kinds
+from dfr_sizing.recovery.types import Bounded
 
 
 def explained(r: Recommendation, width: int) -> str:
@@ -80,6 +82,14 @@ def test_the_plan_says_where_no_strategy_keeps_the_promise(answer: Recommendatio
             if told.failure is failure and told.meets(promises.rto_minutes, promises.rpo_minutes)
         ]
         assert least == (passing[0] if passing else None)
+
+
+def test_a_share_of_years_that_is_not_sure_is_warned_of(answer: Recommendation) -> None:
+    assert answer.recovery is not None
+    years = answer.recovery.years
+    for low, warned in ((0.94, True), (0.96, False)):
+        told = replace(answer.recovery, years=replace(years, available=Bounded(0.97, low, 0.98)))
+        assert any("94.0 to 98.0 %" in text for text in recovery_warnings(told)) is warned
 
 
 def test_one_way_is_chosen_and_every_copy_more_costs(answer: Recommendation) -> None:
