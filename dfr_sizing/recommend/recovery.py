@@ -116,12 +116,12 @@ def recovery_warnings(facts: RecoveryFacts) -> tuple[str, ...]:
     """What no strategy promises, and a promise of availability that the simulated years leave open."""
     found = []
     promises, kept = facts.promises, facts.years.available
-    if facts.unkept:
-        asked = f"RTO {promises.rto_minutes / 60.0:g} h or RPO {promises.rpo_minutes:g} min"
-        found.append(f"beyond {asked} in over 5 % of cases, any strategy: {', '.join(facts.unkept)}")
     if kept.low < YEARS_THAT_KEEP:
         interval = f"{100.0 * kept.low:.1f} to {100.0 * kept.high:.1f} %"
         found.append(
             f"years that keep {100.0 * promises.availability:g} %: {interval} of those simulated, not surely 95"
         )
+    if facts.unkept:
+        asked = f"RTO {promises.rto_minutes / 60.0:g} h or RPO {promises.rpo_minutes:g} min"
+        found.append(f"beyond {asked} in over 5 % of cases, any strategy: {', '.join(facts.unkept)}")
     return tuple(found)
