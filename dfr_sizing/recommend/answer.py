@@ -33,7 +33,7 @@ from dfr_sizing.recommend.evaluate import (
 )
 from dfr_sizing.recommend.explain import conditions, rule_of_thumb, sensitivities, warnings
 from dfr_sizing.recommend.peak_day import peak_day
-from dfr_sizing.recommend.recovery import begin_facts, recovery_warnings
+from dfr_sizing.recommend.recovery import begin_facts, unkept_warning, years_warning
 from dfr_sizing.recommend.search import Search
 from dfr_sizing.recommend.types import (
     Infeasible,
@@ -104,7 +104,12 @@ def recommend(
         growth_curve=points,
         selection=search.selection(search.verdict(topology, 1, search.levels), recommended),
         sensitivities=swings,
-        warnings=(*crosscheck_warnings(checked), *recovery_warnings(recovers), *warnings(recommended, model)),
+        warnings=(
+            *crosscheck_warnings(checked),
+            *years_warning(recovers),
+            *warnings(recommended, model),
+            *unkept_warning(recovers),
+        ),
         crosscheck=checked,
         recovery=recovers,
     )

@@ -112,16 +112,19 @@ def cable_cut(
     return CableCut(country, days, 1.0 - days / DAYS_PER_YEAR, behind, records)
 
 
-def recovery_warnings(facts: RecoveryFacts) -> tuple[str, ...]:
-    """What no strategy promises, and a promise of availability that the simulated years leave open."""
-    found = []
+def years_warning(facts: RecoveryFacts) -> tuple[str, ...]:
+    """A promise of availability that the simulated years leave open."""
     promises, kept = facts.promises, facts.years.available
-    if kept.low < YEARS_THAT_KEEP:
-        interval = f"{100.0 * kept.low:.1f} to {100.0 * kept.high:.1f} %"
-        found.append(
-            f"years that keep {100.0 * promises.availability:g} %: {interval} of those simulated, not surely 95"
-        )
-    if facts.unkept:
-        asked = f"RTO {promises.rto_minutes / 60.0:g} h or RPO {promises.rpo_minutes:g} min"
-        found.append(f"beyond {asked} in over 5 % of cases, any strategy: {', '.join(facts.unkept)}")
-    return tuple(found)
+    if kept.low >= YEARS_THAT_KEEP:
+        return ()
+    interval = f"{100.0 * kept.low:.1f} to {100.0 * kept.high:.1f} %"
+    return (f"years that keep {100.0 * promises.availability:g} %: {interval} of those simulated, not surely 95",)
+
+
+def unkept_warning(facts: RecoveryFacts) -> tuple[str, ...]:
+    """Failures after which no strategy keeps what is promised."""
+    promises = facts.promises
+    if not facts.unkept:
+        return ()
+    asked = f"RTO {promises.rto_minutes / 60.0:g} h or RPO {promises.rpo_minutes:g} min"
+    return (f"beyond {asked} in over 5 % of cases, any strategy: {', '.join(facts.unkept)}",)

@@ -15,7 +15,7 @@ from dfr_sizing.plan.pictures import _cheapest_for_rto
 from dfr_sizing.plan.recovery_terminal import show_recovery
 from dfr_sizing.plan.words import minutes, share
 from dfr_sizing.recommend.candidates import ALL_WAYS
-from dfr_sizing.recommend.recovery import recovery_warnings
+from dfr_sizing.recommend.recovery import unkept_warning, years_warning
 from dfr_sizing.recommend.types import Recommendation
 from dfr_sizing.recovery import Failure, Step, Strategy, kinds
 from dfr_sizing.recovery.types import Bounded
@@ -73,7 +73,7 @@ def test_the_plan_says_where_no_strategy_keeps_the_promise(answer: Recommendatio
     assert answer.recovery is not None
     unkept = answer.recovery.unkept
     assert Failure.RANSOMWARE in unkept
-    assert recovery_warnings(answer.recovery)[-1].endswith(", ".join(unkept))
+    assert unkept_warning(answer.recovery)[0].endswith(", ".join(unkept))
     promises = answer.recovery.promises
     for failure, least in answer.recovery.cheapest.items():
         passing = [
@@ -89,7 +89,7 @@ def test_a_share_of_years_that_is_not_sure_is_warned_of(answer: Recommendation) 
     years = answer.recovery.years
     for low, warned in ((0.94, True), (0.96, False)):
         told = replace(answer.recovery, years=replace(years, available=Bounded(0.97, low, 0.98)))
-        assert any("94.0 to 98.0 %" in text for text in recovery_warnings(told)) is warned
+        assert any("94.0 to 98.0 %" in text for text in years_warning(told)) is warned
 
 
 def test_one_way_is_chosen_and_every_copy_more_costs(answer: Recommendation) -> None:
