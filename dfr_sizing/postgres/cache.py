@@ -1,0 +1,254 @@
+"""Hit ratios by Che's approximation, with the clock that PostgreSQL replaces its buffers by.
+
+Che, Tung & Wang, Hierarchical Web Caching Systems (IEEE JSAC 20(7), 2002): in a large cache a page stays for a time
+that depends on how often it is touched and on one number T that all pages share; T is where the pages expected in the
+cache fill it. Why it is so near: Fricker, Robert & Roberts, A Versatile and Accurate Approximation for LRU Cache
+Performance (ITC 24, 2012). RANDOM and FIFO, and two levels: Martina, Garetto & Leonardi, A Unified Approach to the
+Performance Analysis of Caching Systems (INFOCOM 2014). The clock with counts up to 5 is a TTL cache of the same kind
+whose T is one round of the hand (the generalised clock of Nicola, Dan & Dias, SIGMETRICS 1992).
+
+Left out: touches that hang together in time (independent references are taken), pages pinned by long scans, readahead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy.optimize import brentq
+
+from dfr_sizing.analytic import checks
+from dfr_sizing.drivers import constant
+from dfr_sizing.postgres.popularity import FloatArray, Popularity
+
+SURELY_KEPT = 60.0
+"""Touches in a round of the hand beyond which a page is taken to stay for good (it leaves once in e^60 rounds)."""
+LOG_T_WITHIN = (-40.0, 60.0)
+"""Logarithm of the seconds between which a characteristic time is looked for."""
+
+
+class Policy(StrEnum):
+    """What is thrown out for a page that is read."""
+
+    LRU = "lru"
+    RANDOM = "random"
+    CLOCK = "clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table or an index, and how it is used.
+
+    ``touches_per_s`` are first touches that may miss. ``repeats_per_s`` never miss: upper levels of an index, pages
+    that the same statement holds already. ``fresh_per_s`` pages are added at the end; nobody reads them in.
+    """
+
+    name: str
+    pages: float
+    popularity: Popularity
+    touches_per_s: float
+    repeats_per_s: float = 0.0
+    fresh_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Of one relation: share of its accesses found, first touches found, pages read a second, pages in the cache."""
+
+    name: str
+    hit_ratio: float
+    touch_hit_ratio: float
+    reads_per_s: float
+    cached_pages: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """A cache in its steady state; ``characteristic_s`` is Che's T, infinite where everything fits."""
+
+    pages: float
+    policy: Policy
+    characteristic_s: float
+    relations: tuple[Hits, ...]
+    hit_ratio: float
+    reads_per_s: float
+
+    def of(self, name: str) -> Hits:
+        """One relation's. Raises KeyError."""
+        for hits in self.relations:
+            if hits.name == name:
+                return hits
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class TwoLevels:
+    """shared_buffers, and the system's cache behind it; ``disk_reads_per_s`` is what neither holds."""
+
+    buffers: Cache
+    system: Cache
+    disk_reads_per_s: float
+
+
+def clock_rounds(touches_per_round: FloatArray, most_usage: int) -> FloatArray:
+    """Rounds of the hand that a page stays, read in with a usage count of 1 just behind the hand.
+
+    At each pass a count above 0 goes down by one, and a page at 0 leaves; every touch adds one, up to ``most_usage``.
+    The count falls by one a round at most, so the rounds down from c to c - 1 follow from those above it, without a
+    subtraction: u(c) = e^x (1 + sum over j > c of u(j) P(N > j - c)), N Poisson with mean x.
+    """
+    x = np.minimum(touches_per_round, SURELY_KEPT)
+    # at_least[k]: probability of more than k touches in a round
+    term, below = np.exp(-x), np.zeros_like(x)
+    at_least = []
+    for k in range(most_usage + 1):
+        below = below + term
+        at_least.append(np.maximum(0.0, 1.0 - below))
+        term = term * x / (k + 1)
+    down: dict[int, FloatArray] = {}
+    for count in range(most_usage - 1, -1, -1):
+        more = sum((down[j] * at_least[j - count] for j in down), start=np.zeros_like(x))
+        down[count] = np.exp(x) * (1.0 + more)
+    return down[0] + down[1] if most_usage > 1 else down[0]
+
+
+def occupancy(policy: Policy, touches_per_t: FloatArray) -> FloatArray:
+    """Probability that a page is in the cache, by its touches in the characteristic time; also that of a hit (PASTA).
+
+    A page is absent for 1 / rate and then stays for its mean residence, which the policy rules.
+    """
+    if policy is Policy.LRU:
+        return -np.expm1(-touches_per_t)
+    if policy is Policy.RANDOM:
+        return touches_per_t / (1.0 + touches_per_t)
+    x = np.minimum(touches_per_t, SURELY_KEPT)
+    stays = x * clock_rounds(x, int(constant("page.most_usage")))
+    return stays / (1.0 + stays)
+
+
+def residence_of_fresh(policy: Policy) -> float:
+    """Characteristic times that a page stays after its last touch, once it was touched often (a page that was filled).
+
+    The hand, anywhere in its round, takes ``most_usage`` passes to bring the count to 0 and one more to take the page.
+    """
+    return constant("page.most_usage") + 0.5 if policy is Policy.CLOCK else 1.0
+
+
+def filled_by(relations: Sequence[Relation], policy: Policy) -> Callable[[float], float]:
+    """Pages in the cache as a function of the characteristic time in seconds."""
+    groups = [(counts, shares * r.touches_per_s) for r in relations for counts, shares in [r.popularity.groups(r.pages)]]
+    counts = np.concatenate([c for c, _ in groups]) if groups else np.empty(0)
+    rates = np.concatenate([r for _, r in groups]) if groups else np.empty(0)
+    fresh = sum(r.fresh_per_s for r in relations) * residence_of_fresh(policy)
+    return lambda t: float(counts @ occupancy(policy, rates * t)) + fresh * t
+
+
+def characteristic_time(relations: Sequence[Relation], pages: float, policy: Policy) -> float:
+    """Seconds at which the pages expected in the cache fill it; infinite where they never do."""
+    checks.above_zero("pages of a cache", pages)
+    held = filled_by(relations, policy)
+    if held(math.exp(LOG_T_WITHIN[1])) <= pages:
+        return math.inf
+    return math.exp(brentq(lambda log_t: held(math.exp(log_t)) - pages, *LOG_T_WITHIN, xtol=1e-9))
+
+
+def shared_buffers(relations: Sequence[Relation], pages: float, policy: Policy = Policy.CLOCK) -> Cache:
+    """What a cache of so many pages holds and misses. Raises ValueError on a cache of no page."""
+    seconds = characteristic_time(relations, pages, policy)
+    hits = tuple(_hits(relation, seconds, policy) for relation in relations)
+    return _cache(pages, policy, seconds, relations, hits)
+
+
+def two_levels(relations: Sequence[Relation], buffers: float, system_pages: float) -> TwoLevels:
+    """shared_buffers of ``buffers`` pages before a system cache of ``system_pages``; both keep what passes them.
+
+    The system sees what PostgreSQL misses, and is near LRU: a page is in it if it was missed in the last T2. Whoever
+    misses PostgreSQL's cache has not missed it within its residence there, so only the rest of T2 counts (Martina et
+    al. 2014, section on leave-copy-everywhere); so the same page often lies in both.
+    """
+    first = shared_buffers(relations, buffers)
+    misses: list[tuple[FloatArray, FloatArray]] = []
+    for relation in relations:
+        counts, shares = relation.popularity.groups(relation.pages)
+        rates = shares * relation.touches_per_s
+        misses.append((counts, rates * (1.0 - _occupied(first, rates))))
+    counts = np.concatenate([c for c, _ in misses]) if misses else np.empty(0)
+    rates = np.concatenate([r for _, r in misses]) if misses else np.empty(0)
+    fresh = sum(r.fresh_per_s for r in relations)  # written out, they pass through the system's cache too
+
+    def held(t: float) -> float:
+        return float(counts @ -np.expm1(-rates * t)) + fresh * t
+
+    checks.above_zero("system_pages", system_pages)
+    if held(math.exp(LOG_T_WITHIN[1])) <= system_pages:
+        seconds = math.inf
+    else:
+        seconds = math.exp(
+            brentq(lambda log_t: held(math.exp(log_t)) - system_pages, *LOG_T_WITHIN, xtol=1e-9)
+        )
+    beyond = max(0.0, seconds - _least_residence(first))
+    seen, hits = [], []
+    for relation, before, (count, rate) in zip(relations, first.relations, misses, strict=True):
+        asked = float(count @ rate)
+        found = float(count @ (rate * _kept(rate, beyond)))
+        cached = float(count @ _kept(rate, seconds))
+        ratio = found / asked if asked > 0.0 else 1.0
+        hits.append(Hits(relation.name, ratio, ratio, asked - found, cached))
+        seen.append(Relation(relation.name, relation.pages, relation.popularity, before.reads_per_s))
+    system = _cache(system_pages, Policy.LRU, seconds, seen, tuple(hits))
+    return TwoLevels(first, system, system.reads_per_s)
+
+
+def scan_reads(cache: Cache, relation: Relation) -> float:
+    """Pages that one sequential scan of a relation reads: all that are not in the cache at that moment.
+
+    A table over a quarter of shared_buffers is read through a ring of 256 kB and pushes nothing out. A smaller one is
+    not: count its pages as touches of the relation, uniformly, and the scan reads what the result says of them.
+    """
+    return max(0.0, relation.pages - cache.of(relation.name).cached_pages)
+
+
+def scans_in_a_ring(pages: float, buffers: float) -> bool:
+    """Whether a sequential scan of so many pages leaves the rest of the cache alone."""
+    return pages > constant("page.scan_ring_over") * buffers
+
+
+def _least_residence(cache: Cache) -> float:
+    """The shortest time that a page stays in a cache once it is there, on average: no touch follows."""
+    return 0.0 if math.isinf(cache.characteristic_s) else 2.0 * cache.characteristic_s
+
+
+def _kept(rates: FloatArray, seconds: float) -> FloatArray:
+    if math.isinf(seconds):
+        return np.asarray(rates > 0.0, dtype=np.float64)
+    return -np.expm1(-rates * seconds)
+
+
+def _occupied(cache: Cache, rates: FloatArray) -> FloatArray:
+    if math.isinf(cache.characteristic_s):
+        return np.asarray(rates > 0.0, dtype=np.float64)
+    return occupancy(cache.policy, rates * cache.characteristic_s)
+
+
+def _hits(relation: Relation, seconds: float, policy: Policy) -> Hits:
+    counts, shares = relation.popularity.groups(relation.pages)
+    rates = shares * relation.touches_per_s
+    empty = Cache(0.0, policy, seconds, (), 0.0, 0.0)
+    held = _occupied(empty, rates)
+    found = float(counts @ (shares * held)) if relation.touches_per_s > 0.0 else 1.0
+    reads = relation.touches_per_s * max(0.0, 1.0 - found)
+    accesses = relation.touches_per_s + relation.repeats_per_s
+    fresh = min(relation.pages, relation.fresh_per_s * seconds * residence_of_fresh(policy)) if relation.fresh_per_s else 0
+    cached = min(relation.pages, float(counts @ held) + fresh)
+    return Hits(relation.name, 1.0 - reads / accesses if accesses > 0.0 else 1.0, found, reads, cached)
+
+
+def _cache(
+    pages: float, policy: Policy, seconds: float, relations: Sequence[Relation], hits: tuple[Hits, ...]
+) -> Cache:
+    reads = sum(each.reads_per_s for each in hits)
+    accesses = sum(r.touches_per_s + r.repeats_per_s for r in relations)
+    return Cache(pages, policy, seconds, hits, 1.0 - reads / accesses if accesses > 0.0 else 1.0, reads)
