@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -44,6 +44,7 @@ class Relation:
 
     ``touches_per_s`` are first touches that may miss. ``repeats_per_s`` never miss: upper levels of an index, pages
     that the same statement holds already. ``fresh_per_s`` pages are added at the end; nobody reads them in.
+    ``scans_per_s`` sequential scans go through all of it.
     """
 
     name: str
@@ -52,6 +53,23 @@ class Relation:
     touches_per_s: float
     repeats_per_s: float = 0.0
     fresh_per_s: float = 0.0
+    scans_per_s: float = 0.0
+
+    @property
+    def accesses_per_s(self) -> float:
+        """All accesses a second, as pg_statio counts them: found or read."""
+        return self.touches_per_s + self.repeats_per_s + self.scans_per_s * self.pages
+
+    def with_scans_as_touches(self, buffers: float) -> Relation:
+        """The same, where its scans are too small for a ring: each is a touch of every page."""
+        scanned = self.scans_per_s * self.pages
+        if scanned == 0.0 or scans_in_a_ring(self.pages, buffers):
+            return self
+        touches = self.touches_per_s + scanned
+        uniform = (self.popularity.uniform_share * self.touches_per_s + scanned) / touches
+        return replace(
+            self, popularity=replace(self.popularity, uniform_share=uniform), touches_per_s=touches, scans_per_s=0.0
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +167,24 @@ def filled_by(relations: Sequence[Relation], policy: Policy) -> Callable[[float]
 def characteristic_time(relations: Sequence[Relation], pages: float, policy: Policy) -> float:
     """Seconds at which the pages expected in the cache fill it; infinite where they never do."""
     checks.above_zero("pages of a cache", pages)
-    held = filled_by(relations, policy)
+    return _filling_time(filled_by(relations, policy), pages)
+
+
+def _filling_time(held: Callable[[float], float], pages: float) -> float:
     if held(math.exp(LOG_T_WITHIN[1])) <= pages:
         return math.inf
     return math.exp(brentq(lambda log_t: held(math.exp(log_t)) - pages, *LOG_T_WITHIN, xtol=1e-9))
 
 
 def shared_buffers(relations: Sequence[Relation], pages: float, policy: Policy = Policy.CLOCK) -> Cache:
-    """What a cache of so many pages holds and misses. Raises ValueError on a cache of no page."""
-    seconds = characteristic_time(relations, pages, policy)
-    hits = tuple(_hits(relation, seconds, policy) for relation in relations)
-    return _cache(pages, policy, seconds, relations, hits)
+    """What a cache of so many pages holds and misses. Raises ValueError on a cache of no page.
+
+    A scan of a table over a quarter of the cache goes round in a ring of 256 kB and pushes nothing out: it reads what
+    is not there at that moment. A smaller table's scan touches its pages as everybody does.
+    """
+    used = [relation.with_scans_as_touches(pages) for relation in relations]
+    seconds = characteristic_time(used, pages, policy)
+    return _cache(pages, policy, seconds, used, tuple(_hits(relation, seconds, policy) for relation in used))
 
 
 def two_levels(relations: Sequence[Relation], buffers: float, system_pages: float) -> TwoLevels:
@@ -167,48 +192,39 @@ def two_levels(relations: Sequence[Relation], buffers: float, system_pages: floa
 
     The system sees what PostgreSQL misses, and is near LRU: a page is in it if it was missed in the last T2. Whoever
     misses PostgreSQL's cache has not missed it within its residence there, so only the rest of T2 counts (Martina et
-    al. 2014, section on leave-copy-everywhere); so the same page often lies in both.
+    al. 2014, on caches in line that keep what passes). So the same page often lies in both. Scans are left out of
+    the system's cache: what they read is counted as read from the disk.
     """
-    first = shared_buffers(relations, buffers)
-    misses: list[tuple[FloatArray, FloatArray]] = []
-    for relation in relations:
-        counts, shares = relation.popularity.groups(relation.pages)
-        rates = shares * relation.touches_per_s
-        misses.append((counts, rates * (1.0 - _occupied(first, rates))))
-    counts = np.concatenate([c for c, _ in misses]) if misses else np.empty(0)
-    rates = np.concatenate([r for _, r in misses]) if misses else np.empty(0)
-    fresh = sum(r.fresh_per_s for r in relations)  # written out, they pass through the system's cache too
-
-    def held(t: float) -> float:
-        return float(counts @ -np.expm1(-rates * t)) + fresh * t
-
     checks.above_zero("system_pages", system_pages)
-    if held(math.exp(LOG_T_WITHIN[1])) <= system_pages:
-        seconds = math.inf
-    else:
-        seconds = math.exp(
-            brentq(lambda log_t: held(math.exp(log_t)) - system_pages, *LOG_T_WITHIN, xtol=1e-9)
-        )
-    beyond = max(0.0, seconds - _least_residence(first))
-    seen, hits = [], []
-    for relation, before, (count, rate) in zip(relations, first.relations, misses, strict=True):
-        asked = float(count @ rate)
-        found = float(count @ (rate * _kept(rate, beyond)))
-        cached = float(count @ _kept(rate, seconds))
-        ratio = found / asked if asked > 0.0 else 1.0
-        hits.append(Hits(relation.name, ratio, ratio, asked - found, cached))
-        seen.append(Relation(relation.name, relation.pages, relation.popularity, before.reads_per_s))
-    system = _cache(system_pages, Policy.LRU, seconds, seen, tuple(hits))
-    return TwoLevels(first, system, system.reads_per_s)
+    first = shared_buffers(relations, buffers)
+    used = [relation.with_scans_as_touches(buffers) for relation in relations]
+    missed = [_missed(first, relation) for relation in used]
+    # Pages that are added are written out, and pass through the system's cache too.
+    fresh = sum(relation.fresh_per_s for relation in used)
+    counts, rates = (np.concatenate([each[part] for each in missed] or [np.empty(0)]) for part in (0, 1))
+    seconds = _filling_time(lambda t: float(counts @ -np.expm1(-rates * t)) + fresh * t, system_pages)
+    hits = [_second_hits(relation, first, seconds, *each) for relation, each in zip(used, missed, strict=True)]
+    asked = [Relation(r.name, r.pages, r.popularity, float(c @ m)) for r, (c, m) in zip(used, missed, strict=True)]
+    system = _cache(system_pages, Policy.LRU, seconds, asked, tuple(hits))
+    scanned = sum(r.scans_per_s * (r.pages - first.of(r.name).cached_pages) for r in used)
+    return TwoLevels(first, system, system.reads_per_s + scanned)
 
 
-def scan_reads(cache: Cache, relation: Relation) -> float:
-    """Pages that one sequential scan of a relation reads: all that are not in the cache at that moment.
+def _missed(cache: Cache, relation: Relation) -> tuple[FloatArray, FloatArray]:
+    """Numbers of pages of a relation, and misses a second of each such page."""
+    counts, shares = relation.popularity.groups(relation.pages)
+    rates = shares * relation.touches_per_s
+    return counts, rates * (1.0 - present(cache, rates))
 
-    A table over a quarter of shared_buffers is read through a ring of 256 kB and pushes nothing out. A smaller one is
-    not: count its pages as touches of the relation, uniformly, and the scan reads what the result says of them.
-    """
-    return max(0.0, relation.pages - cache.of(relation.name).cached_pages)
+
+def _second_hits(relation: Relation, first: Cache, seconds: float, counts: FloatArray, misses: FloatArray) -> Hits:
+    # A page stays in the first cache for two rounds of the hand at the least
+    least = 0.0 if math.isinf(first.characteristic_s) else 2.0 * first.characteristic_s
+    asked = float(counts @ misses)
+    found = float(counts @ (misses * _present(Policy.LRU, max(0.0, seconds - least), misses)))
+    cached = float(counts @ _present(Policy.LRU, seconds, misses))
+    ratio = found / asked if asked > 0.0 else 1.0
+    return Hits(relation.name, ratio, ratio, asked - found, cached)
 
 
 def scans_in_a_ring(pages: float, buffers: float) -> bool:
@@ -216,33 +232,25 @@ def scans_in_a_ring(pages: float, buffers: float) -> bool:
     return pages > constant("page.scan_ring_over") * buffers
 
 
-def _least_residence(cache: Cache) -> float:
-    """The shortest time that a page stays in a cache once it is there, on average: no touch follows."""
-    return 0.0 if math.isinf(cache.characteristic_s) else 2.0 * cache.characteristic_s
+def present(cache: Cache, touches_per_s: FloatArray) -> FloatArray:
+    """Probability of pages to be in a cache, by their touches a second."""
+    return _present(cache.policy, cache.characteristic_s, touches_per_s)
 
 
-def _kept(rates: FloatArray, seconds: float) -> FloatArray:
+def _present(policy: Policy, seconds: float, touches_per_s: FloatArray) -> FloatArray:
     if math.isinf(seconds):
-        return np.asarray(rates > 0.0, dtype=np.float64)
-    return -np.expm1(-rates * seconds)
-
-
-def _occupied(cache: Cache, rates: FloatArray) -> FloatArray:
-    if math.isinf(cache.characteristic_s):
-        return np.asarray(rates > 0.0, dtype=np.float64)
-    return occupancy(cache.policy, rates * cache.characteristic_s)
+        return np.asarray(touches_per_s > 0.0, dtype=np.float64)
+    return occupancy(policy, touches_per_s * seconds)
 
 
 def _hits(relation: Relation, seconds: float, policy: Policy) -> Hits:
     counts, shares = relation.popularity.groups(relation.pages)
-    rates = shares * relation.touches_per_s
-    empty = Cache(0.0, policy, seconds, (), 0.0, 0.0)
-    held = _occupied(empty, rates)
+    held = _present(policy, seconds, shares * relation.touches_per_s)
     found = float(counts @ (shares * held)) if relation.touches_per_s > 0.0 else 1.0
-    reads = relation.touches_per_s * max(0.0, 1.0 - found)
-    accesses = relation.touches_per_s + relation.repeats_per_s
-    fresh = min(relation.pages, relation.fresh_per_s * seconds * residence_of_fresh(policy)) if relation.fresh_per_s else 0
+    fresh = relation.fresh_per_s * seconds * residence_of_fresh(policy) if relation.fresh_per_s > 0.0 else 0.0
     cached = min(relation.pages, float(counts @ held) + fresh)
+    reads = relation.touches_per_s * max(0.0, 1.0 - found) + relation.scans_per_s * (relation.pages - cached)
+    accesses = relation.accesses_per_s
     return Hits(relation.name, 1.0 - reads / accesses if accesses > 0.0 else 1.0, found, reads, cached)
 
 
@@ -250,5 +258,5 @@ def _cache(
     pages: float, policy: Policy, seconds: float, relations: Sequence[Relation], hits: tuple[Hits, ...]
 ) -> Cache:
     reads = sum(each.reads_per_s for each in hits)
-    accesses = sum(r.touches_per_s + r.repeats_per_s for r in relations)
+    accesses = sum(relation.accesses_per_s for relation in relations)
     return Cache(pages, policy, seconds, hits, 1.0 - reads / accesses if accesses > 0.0 else 1.0, reads)

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from dfr_sizing.analytic import checks
 from dfr_sizing.drivers import constant
-from dfr_sizing.postgres.cache import Cache, occupancy, residence_of_fresh
+from dfr_sizing.postgres.cache import Cache, present, residence_of_fresh
 from dfr_sizing.postgres.popularity import FloatArray, Popularity
 from dfr_sizing.postgres.settings import PAGE, Settings
 
@@ -105,7 +104,7 @@ def checkpoint(
     pages, evicted, files = 0.0, 0.0, 0.0
     for relation in relations:
         written, left = _old_pages(relation, cache, seconds, spread)
-        fresh_written, fresh_left = _fresh_pages(relation, cache, seconds)
+        fresh_written, fresh_left = _fresh_pages(relation, cache, seconds, spread)
         pages += written + fresh_written
         evicted += left + fresh_left
         if written + fresh_written > 0.0:
@@ -114,49 +113,46 @@ def checkpoint(
 
 
 def _old_pages(relation: Dirtied, cache: Cache, seconds: float, spread: float) -> tuple[float, float]:
-    """Pages dirty when a checkpoint begins, and dirty pages that left the cache since the one before."""
+    """Old pages that the checkpointer writes in an interval, and those written because they leave the cache.
+
+    A page that is dirty when a checkpoint begins is met by it at some phase s of the spread, if it is still there
+    (exp(-m s)); after that it has seconds - s to become dirty again. One that left before was written then.
+    """
     counts, shares = relation.popularity.groups(relation.pages)
     if relation.changes_per_s <= 0.0 or not len(counts):
         return 0.0, 0.0
-    changes = shares * relation.changes_per_s
-    touches = shares * max(relation.touches_per_s, relation.changes_per_s)
+    changes = (shares * relation.changes_per_s)[:, None]
+    touches = (shares * max(relation.touches_per_s, relation.changes_per_s))[:, None]
     leaves = _leaves(cache, touches)
-    # A page that this checkpoint writes late has less time to become dirty again before the next.
-    whole = _dirty(changes, leaves, np.full(1, seconds))
-    rest = _dirty(changes, leaves, seconds - spread * PHASES)
-    dirty = whole / (1.0 + whole - rest)
-    ever = changes / (changes + leaves)
-    # Changed and not met by the checkpoint: dirty for t, it leaves at hazard m. Integral of the probability over t.
-    rate = changes + leaves
-    integral = ever * (seconds - -np.expm1(-rate * seconds) / rate)
-    return float(counts @ dirty), float(counts @ (leaves * integral))
+    rate, phase = changes + leaves, spread * PHASES[None, :]
+    met = np.exp(-leaves * phase)
+    again = met * _dirty(changes, leaves, seconds - phase)
+    left = changes / rate * (1.0 - met)
+    left -= leaves / rate * (np.exp(changes * phase - rate * seconds) - np.exp(-rate * seconds))
+    from_clean = _dirty(changes, leaves, np.full((1, 1), seconds))[:, 0]
+    from_dirty = np.mean(again + np.maximum(0.0, left), axis=1)
+    dirty = from_clean / (1.0 + from_clean - from_dirty)
+    written = dirty * np.mean(met, axis=1)
+    # As many writes as pages become dirty: w (seconds - time dirty) = written + m x time dirty
+    dirty_s = np.maximum(0.0, changes[:, 0] * seconds - written) / rate[:, 0]
+    return float(counts @ written), float(counts @ (leaves[:, 0] * dirty_s))
 
 
-def _fresh_pages(relation: Dirtied, cache: Cache, seconds: float) -> tuple[float, float]:
-    """New pages are written once after they were filled: by the checkpoint, or before it if they leave the cache."""
+def _fresh_pages(relation: Dirtied, cache: Cache, seconds: float, spread: float) -> tuple[float, float]:
+    """New pages are written once they are filled: by the checkpoint that meets them, or as they leave the cache."""
     stays = cache.characteristic_s * residence_of_fresh(cache.policy)
-    kept = min(seconds, stays)
-    return relation.fresh_per_s * kept, relation.fresh_per_s * (seconds - kept)
+    met = float(np.mean(np.clip(stays - spread * PHASES, 0.0, seconds)))
+    return relation.fresh_per_s * met, relation.fresh_per_s * (seconds - met)
 
 
 def _leaves(cache: Cache, touches: FloatArray) -> FloatArray:
-    if math.isinf(cache.characteristic_s):
-        return np.zeros_like(touches)
-    held = occupancy(cache.policy, touches * cache.characteristic_s)
+    held = present(cache, touches)
     hazard: FloatArray = touches * (1.0 - held) / np.maximum(held, 1e-300)
     return hazard
 
 
 def _dirty(changes: FloatArray, leaves: FloatArray, since_s: FloatArray) -> FloatArray:
-    """Probability of each page to be in the cache and dirty so long after it was written, averaged over the times."""
+    """Probability of each page to be in the cache and dirty so long after it was written."""
     rate = changes + leaves
-    mean: FloatArray = np.mean(-np.expm1(-rate[:, None] * since_s[None, :]), axis=1)
-    return changes / rate * mean
-
-
-def check_settings(settings: Settings) -> None:
-    """Refuse settings that PostgreSQL refuses: max_wal_size of less than two segments."""
-    least = 2.0 * settings.wal_segment_bytes
-    if settings.max_wal_size_bytes < least:
-        raise ValueError(f"max_wal_size_bytes is {settings.max_wal_size_bytes:g}, but must be at least {least:g}")
-    checks.above_zero("checkpoint_timeout_s", settings.checkpoint_timeout_s)
+    probability: FloatArray = changes / rate * -np.expm1(-rate * since_s)
+    return probability

@@ -85,7 +85,7 @@ def measured_range(hit_ratio: float, buffers_then: float, buffers: float) -> Int
 def _errors(observation: Observation, popularity: Mapping[str, Popularity], policy: Policy) -> list[float]:
     relations = [replace(r, popularity=popularity[r.name]) for r in observation.relations]
     cache = shared_buffers(relations, observation.buffers, policy)
-    accesses = sum(r.touches_per_s + r.repeats_per_s for r in relations)
+    accesses = sum(r.accesses_per_s for r in relations)
     errors = []
     for relation in relations:
         measured = observation.reads_per_s[relation.name]
@@ -99,7 +99,7 @@ def _errors(observation: Observation, popularity: Mapping[str, Popularity], poli
 def _points(observation: Observation, popularity: Mapping[str, Popularity], policy: Policy) -> float:
     relations = [replace(r, popularity=popularity[r.name]) for r in observation.relations]
     cache = shared_buffers(relations, observation.buffers, policy)
-    accesses = sum(r.touches_per_s + r.repeats_per_s for r in relations)
+    accesses = sum(r.accesses_per_s for r in relations)
     measured = 1.0 - sum(observation.reads_per_s[r.name] for r in relations) / max(1e-9, accesses)
     return 100.0 * (cache.hit_ratio - measured)
 
