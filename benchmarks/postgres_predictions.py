@@ -151,7 +151,14 @@ def dirtied_of(relations: Sequence[Relation], changes: Sequence[Changes]) -> lis
     """How pages become dirty: changes of old pages, each by its popularity, and pages that are new."""
     touched = {relation.name: relation for relation in relations}
     found = [
-        Dirtied(each.name, each.pages, each.popularity, touched[each.name].touches_per_s, each.per_s)
+        Dirtied(
+            each.name,
+            each.pages,
+            each.popularity,
+            touched[each.name].touches_per_s,
+            each.per_s,
+            scans_per_s=touched[each.name].scans_per_s,
+        )
         for each in changes
     ]
     return found + [
@@ -171,4 +178,3 @@ def measured(run: Run) -> Predicted:
         checkpoint_pages_per_s=run.counted["checkpoint_pages"] / run.seconds,
         interval_s=run.seconds / run.intervals,
     )
-

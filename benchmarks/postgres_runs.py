@@ -37,7 +37,8 @@ SELECT (SELECT wal_bytes FROM pg_stat_wal)::float8 AS wal_bytes,
         WHERE object = 'wal' AND backend_type = 'client backend')::float8 / 1e3 AS flush_s,
     (SELECT sum(writes) FROM pg_stat_io WHERE object = 'relation'
         AND backend_type IN ('client backend', 'background writer'))::float8 AS evicted_pages,
-    (SELECT sum(write_bytes) FROM pg_stat_io WHERE object = 'wal')::float8 AS wal_written
+    (SELECT sum(write_bytes) FROM pg_stat_io WHERE object = 'wal')::float8 AS wal_written,
+    (SELECT sum(autovacuum_count + autoanalyze_count) FROM pg_stat_all_tables)::float8 AS autovacuums
 """
 
 RELATIONS = """
@@ -107,9 +108,7 @@ def told(settings: Settings) -> dict[str, str]:
     }
 
 
-def touched_alone(
-    template: Path, work: Path, farmers: int, times: int, seed: int
-) -> dict[str, dict[str, float]]:
+def touched_alone(template: Path, work: Path, farmers: int, times: int, seed: int) -> dict[str, dict[str, float]]:
     """Page accesses of each operation, by relation, counted while nothing else runs."""
     found: dict[str, dict[str, float]] = {}
     draws = Draws(farmers, np.random.SeedSequence(seed))
@@ -143,10 +142,12 @@ def _copied(template: Path, work: Path) -> None:
 def carry_out(template: Path, work: Path, plan: Plan, farmers: int, seed: int) -> Run:
     """One run on a copy of the data. Raises psycopg.Error where a client fails, RuntimeError without checkpoints."""
     _copied(template, work)
-    seeds = np.random.SeedSequence(seed).spawn(plan.clients)
+    seeds = np.random.SeedSequence(seed).spawn(plan.clients + 1)
     with postgres.running(work, settings=told(plan.settings)) as url:
-        each = {name: rate / plan.clients for name, rate in plan.rates.items()}
-        clients = [Client(url, each, Draws(farmers, own)) for own in seeds]
+        each = {name: rate / plan.clients for name, rate in plan.rates.items() if not OPERATIONS[name].scans}
+        scans = {name: rate for name, rate in plan.rates.items() if OPERATIONS[name].scans}
+        clients = [Client(url, each, Draws(farmers, own)) for own in seeds[1:]]
+        clients.append(Client(url, scans, Draws(farmers, seeds[0]), even=True))
         for client in clients:
             client.start()
         try:
@@ -154,7 +155,6 @@ def carry_out(template: Path, work: Path, plan: Plan, farmers: int, seed: int) -
         finally:
             for client in clients:
                 client.stop()
-            shutil.rmtree(data, ignore_errors=True) if False else None
 
 
 def _watched(url: str, plan: Plan, clients: Sequence[Client]) -> Run:
@@ -239,4 +239,4 @@ def _one(connection: psycopg.Connection[Any], statement: str) -> dict[str, Any]:
 
 
 def _done(clients: Sequence[Client]) -> dict[str, int]:
-    return {name: sum(client.done[name] for client in clients) for name in OPERATIONS}
+    return {name: sum(client.done.get(name, 0) for client in clients) for name in OPERATIONS}

@@ -98,8 +98,8 @@ OPERATIONS: Mapping[str, Operation] = {
         {"farmer_national_id": 1, "farmer": 1},
     ),
     "open": Operation(
-        "SELECT * FROM farmer f LEFT JOIN LATERAL (SELECT * FROM message m WHERE m.res_id = f.id ORDER BY m.id LIMIT 2) m "
-        "ON true WHERE f.id = %(farmer)s",
+        "SELECT * FROM farmer f LEFT JOIN LATERAL (SELECT * FROM message m WHERE m.res_id = f.id ORDER BY m.id "
+        "LIMIT 2) m ON true WHERE f.id = %(farmer)s",
         120,
         {"farmer_pkey": 1, "farmer": 1, "message_res": 1, "message": _OF_FARMER},
     ),
@@ -197,11 +197,14 @@ class Draws:
 
 
 class Client(threading.Thread):
-    """One connection that sends operations at times of a Poisson stream; late ones at once, one after the other."""
+    """One connection that sends operations at times of a Poisson stream; late ones at once, one after the other.
 
-    def __init__(self, url: str, rates: Mapping[str, float], draws: Draws) -> None:
+    ``even``: at equal distances instead, for what comes so seldom that a run would hold a chance number of it.
+    """
+
+    def __init__(self, url: str, rates: Mapping[str, float], draws: Draws, even: bool = False) -> None:
         super().__init__(daemon=True)
-        self.url, self.draws = url, draws
+        self.url, self.draws, self.even = url, draws, even
         self.done: dict[str, int] = dict.fromkeys(rates, 0)
         self.late_s = 0.0
         self.error: BaseException | None = None
@@ -251,11 +254,12 @@ class Client(threading.Thread):
         shares = np.array(list(self._rates.values())) / rate
         due = time.monotonic()
         while not self._end:
-            due += rng.exponential(1.0 / rate)
+            due += 1.0 / rate if self.even else rng.exponential(1.0 / rate)
             if (wait := due - time.monotonic()) > 0.0:
                 self._wake.wait(wait)
             if self._wake.is_set():
-                due = self._paused(connection)
+                left = max(0.0, due - time.monotonic())
+                due = self._paused(connection) + (left - 1.0 / rate if self.even else 0.0)
                 continue
             self.late_s = max(self.late_s, -wait)
             name = names[rng.choice(len(names), p=shares)]

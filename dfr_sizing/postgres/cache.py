@@ -111,39 +111,45 @@ class TwoLevels:
     disk_reads_per_s: float
 
 
-def clock_rounds(touches_per_round: FloatArray, most_usage: int) -> FloatArray:
+def clock_rounds(
+    touches_per_round: FloatArray, most_usage: int, scans_per_round: float | FloatArray = 0.0
+) -> FloatArray:
     """Rounds of the hand that a page stays, read in with a usage count of 1 just behind the hand.
 
     At each pass a count above 0 goes down by one, and a page at 0 leaves; every touch adds one, up to ``most_usage``.
-    The count falls by one a round at most, so the rounds down from c to c - 1 follow from those above it, without a
-    subtraction: u(c) = e^x (1 + sum over j > c of u(j) P(N > j - c)), N Poisson with mean x.
+    A scan in a ring that comes by lifts a count of 0 to 1 and does no more (bufmgr.c, PinBuffer). The count falls by
+    one a round at most, so the rounds down from c to c - 1 follow from those above it, without a subtraction:
+    u(c) = e^x (1 + sum over j > c of u(j) P(N > j - c)), N Poisson with mean x; e^(x + scans) at c = 0.
     """
     x = np.minimum(touches_per_round, SURELY_KEPT)
-    # at_least[k]: probability of more than k touches in a round
     term, below = np.exp(-x), np.zeros_like(x)
-    at_least = []
+    beyond = []  # beyond[k]: probability of more than k touches in a round
     for k in range(most_usage + 1):
         below = below + term
-        at_least.append(np.maximum(0.0, 1.0 - below))
+        beyond.append(np.maximum(0.0, 1.0 - below))
         term = term * x / (k + 1)
     down: dict[int, FloatArray] = {}
     for count in range(most_usage - 1, -1, -1):
-        more = sum((down[j] * at_least[j - count] for j in down), start=np.zeros_like(x))
+        more = sum((down[j] * beyond[j - count] for j in down), start=np.zeros_like(x))
         down[count] = np.exp(x) * (1.0 + more)
+    down[0] = down[0] * np.exp(np.minimum(scans_per_round, SURELY_KEPT))
     return down[0] + down[1] if most_usage > 1 else down[0]
 
 
-def occupancy(policy: Policy, touches_per_t: FloatArray) -> FloatArray:
+def occupancy(
+    policy: Policy, touches_per_t: FloatArray, scans_per_t: float | FloatArray = 0.0
+) -> FloatArray:
     """Probability that a page is in the cache, by its touches in the characteristic time; also that of a hit (PASTA).
 
-    A page is absent for 1 / rate and then stays for its mean residence, which the policy rules.
+    A page is absent for 1 / rate and then stays for its mean residence, which the policy rules. Scans in a ring bring
+    no page in, but keep some there.
     """
     if policy is Policy.LRU:
         return -np.expm1(-touches_per_t)
     if policy is Policy.RANDOM:
         return touches_per_t / (1.0 + touches_per_t)
     x = np.minimum(touches_per_t, SURELY_KEPT)
-    stays = x * clock_rounds(x, int(constant("page.most_usage")))
+    stays = x * clock_rounds(x, int(constant("page.most_usage")), scans_per_t)
     return stays / (1.0 + stays)
 
 
@@ -157,11 +163,20 @@ def residence_of_fresh(policy: Policy) -> float:
 
 def filled_by(relations: Sequence[Relation], policy: Policy) -> Callable[[float], float]:
     """Pages in the cache as a function of the characteristic time in seconds."""
-    groups = [(counts, shares * r.touches_per_s) for r in relations for counts, shares in [r.popularity.groups(r.pages)]]
-    counts = np.concatenate([c for c, _ in groups]) if groups else np.empty(0)
-    rates = np.concatenate([r for _, r in groups]) if groups else np.empty(0)
+    counts, rates, scans = grouped(relations)
     fresh = sum(r.fresh_per_s for r in relations) * residence_of_fresh(policy)
-    return lambda t: float(counts @ occupancy(policy, rates * t)) + fresh * t
+    return lambda t: float(counts @ occupancy(policy, rates * t, scans * t)) + fresh * t
+
+
+def grouped(relations: Sequence[Relation]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Of all pages by group: their number, touches a second of each, scans a second that come by each."""
+    parts = []
+    for relation in relations:
+        counts, shares = relation.popularity.groups(relation.pages)
+        scans = np.full_like(counts, relation.scans_per_s)
+        parts.append(np.stack([counts, shares * relation.touches_per_s, scans]))
+    counts, rates, scans = np.concatenate(parts, axis=1) if parts else np.empty((3, 0))
+    return counts, rates, scans
 
 
 def characteristic_time(relations: Sequence[Relation], pages: float, policy: Policy) -> float:
@@ -214,12 +229,11 @@ def _missed(cache: Cache, relation: Relation) -> tuple[FloatArray, FloatArray]:
     """Numbers of pages of a relation, and misses a second of each such page."""
     counts, shares = relation.popularity.groups(relation.pages)
     rates = shares * relation.touches_per_s
-    return counts, rates * (1.0 - present(cache, rates))
+    return counts, rates * (1.0 - present(cache, rates, relation.scans_per_s))
 
 
 def _second_hits(relation: Relation, first: Cache, seconds: float, counts: FloatArray, misses: FloatArray) -> Hits:
-    # A page stays in the first cache for two rounds of the hand at the least
-    least = 0.0 if math.isinf(first.characteristic_s) else 2.0 * first.characteristic_s
+    least = 0.0 if math.isinf(first.characteristic_s) else shortest_stay_s(first)
     asked = float(counts @ misses)
     found = float(counts @ (misses * _present(Policy.LRU, max(0.0, seconds - least), misses)))
     cached = float(counts @ _present(Policy.LRU, seconds, misses))
@@ -232,20 +246,46 @@ def scans_in_a_ring(pages: float, buffers: float) -> bool:
     return pages > constant("page.scan_ring_over") * buffers
 
 
-def present(cache: Cache, touches_per_s: FloatArray) -> FloatArray:
-    """Probability of pages to be in a cache, by their touches a second."""
-    return _present(cache.policy, cache.characteristic_s, touches_per_s)
+def present(cache: Cache, touches_per_s: FloatArray, scans_per_s: float = 0.0) -> FloatArray:
+    """Probability of pages to be in a cache, by their touches a second and the scans that come by."""
+    return _present(cache.policy, cache.characteristic_s, touches_per_s, scans_per_s)
 
 
-def _present(policy: Policy, seconds: float, touches_per_s: FloatArray) -> FloatArray:
+def stays_longer(
+    cache: Cache, touches_per_s: FloatArray, seconds: FloatArray, scans_per_s: float = 0.0
+) -> FloatArray:
+    """Probability that a page which is in the cache now stays for so many seconds more.
+
+    Each stay has a least length (two rounds of the clock's hand) and an exponential rest that makes up its mean
+    (touches bring it anew); the time left at any moment is that of a renewal process in equilibrium.
+    """
+    least = shortest_stay_s(cache)
+    if math.isinf(least):
+        return np.ones(np.broadcast_shapes(touches_per_s.shape, seconds.shape))
+    held = present(cache, touches_per_s, scans_per_s)
+    mean = np.maximum(held / np.maximum(touches_per_s * (1.0 - held), 1e-200), least)
+    rest = np.maximum(mean - least, 1e-9 * least)
+    within = (mean - np.minimum(seconds, least)) / mean
+    return np.asarray(within * np.where(seconds > least, np.exp(-np.maximum(seconds - least, 0.0) / rest), 1.0))
+
+
+def shortest_stay_s(cache: Cache) -> float:
+    """How long a page stays that is touched once: two rounds of the clock, one T of LRU, no time for certain else."""
+    rounds = {Policy.CLOCK: 2.0, Policy.LRU: 1.0, Policy.RANDOM: 0.0}[cache.policy]
+    return rounds * cache.characteristic_s
+
+
+def _present(
+    policy: Policy, seconds: float, touches_per_s: FloatArray, scans_per_s: float = 0.0
+) -> FloatArray:
     if math.isinf(seconds):
         return np.asarray(touches_per_s > 0.0, dtype=np.float64)
-    return occupancy(policy, touches_per_s * seconds)
+    return occupancy(policy, touches_per_s * seconds, scans_per_s * seconds)
 
 
 def _hits(relation: Relation, seconds: float, policy: Policy) -> Hits:
     counts, shares = relation.popularity.groups(relation.pages)
-    held = _present(policy, seconds, shares * relation.touches_per_s)
+    held = _present(policy, seconds, shares * relation.touches_per_s, relation.scans_per_s)
     found = float(counts @ (shares * held)) if relation.touches_per_s > 0.0 else 1.0
     fresh = relation.fresh_per_s * seconds * residence_of_fresh(policy) if relation.fresh_per_s > 0.0 else 0.0
     cached = min(relation.pages, float(counts @ held) + fresh)

@@ -15,12 +15,15 @@ import numpy as np
 from scipy.optimize import brentq
 
 from dfr_sizing.drivers import constant
-from dfr_sizing.postgres.cache import Cache, present, residence_of_fresh
+from dfr_sizing.postgres.cache import Cache, present, residence_of_fresh, shortest_stay_s, stays_longer
 from dfr_sizing.postgres.popularity import FloatArray, Popularity
 from dfr_sizing.postgres.settings import PAGE, Settings
 
 PHASES = (np.arange(16) + 0.5) / 16.0
 """When in the spread of a checkpoint a page is written, over that spread: its place in the order of files."""
+
+SMALLEST = 1e-200
+"""Instead of a rate or a probability of 0 below a line; what is above it is 0 then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Dirtied:
     """How the pages of a relation become dirty: reads and changes by one popularity, and new pages at the end.
 
     ``touches_per_s`` counts all first touches of old pages, changes among them; ``changes_per_s`` those that dirty.
+    ``scans_per_s`` are scans in a ring, which keep pages in the cache.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Dirtied:
     touches_per_s: float
     changes_per_s: float
     fresh_per_s: float = 0.0
+    scans_per_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +120,26 @@ def checkpoint(
 def _old_pages(relation: Dirtied, cache: Cache, seconds: float, spread: float) -> tuple[float, float]:
     """Old pages that the checkpointer writes in an interval, and those written because they leave the cache.
 
-    A page that is dirty when a checkpoint begins is met by it at some phase s of the spread, if it is still there
-    (exp(-m s)); after that it has seconds - s to become dirty again. One that left before was written then.
+    A page that is dirty when a checkpoint begins is met by it at some phase s of the spread, if it is still there;
+    after that it has seconds - s to become dirty again. One that left before was written then, and has had longer.
     """
     counts, shares = relation.popularity.groups(relation.pages)
     if relation.changes_per_s <= 0.0 or not len(counts):
         return 0.0, 0.0
-    changes = (shares * relation.changes_per_s)[:, None]
-    touches = (shares * max(relation.touches_per_s, relation.changes_per_s))[:, None]
-    leaves = _leaves(cache, touches)
-    rate, phase = changes + leaves, spread * PHASES[None, :]
-    met = np.exp(-leaves * phase)
-    again = met * _dirty(changes, leaves, seconds - phase)
-    left = changes / rate * (1.0 - met)
-    left -= leaves / rate * (np.exp(changes * phase - rate * seconds) - np.exp(-rate * seconds))
-    from_clean = _dirty(changes, leaves, np.full((1, 1), seconds))[:, 0]
-    from_dirty = np.mean(again + np.maximum(0.0, left), axis=1)
-    dirty = from_clean / (1.0 + from_clean - from_dirty)
-    written = dirty * np.mean(met, axis=1)
+    changes = shares * relation.changes_per_s
+    touches = shares * max(relation.touches_per_s, relation.changes_per_s)
+    leaves = touches * _absent_to_present(cache, touches, relation.scans_per_s)
+    least = shortest_stay_s(cache)
+    phase = spread * PHASES[:, None]
+    met = stays_longer(cache, touches, phase, relation.scans_per_s)
+    from_clean = _dirty(changes, leaves, least, np.asarray(seconds))
+    from_dirty = met * _dirty(changes, leaves, least, seconds - phase)
+    from_dirty += (1.0 - met) * _dirty(changes, leaves, least, seconds - phase / 2.0)
+    dirty = from_clean / (1.0 + from_clean - from_dirty.mean(axis=0))
+    written = dirty * met.mean(axis=0)
     # As many writes as pages become dirty: w (seconds - time dirty) = written + m x time dirty
-    dirty_s = np.maximum(0.0, changes[:, 0] * seconds - written) / rate[:, 0]
-    return float(counts @ written), float(counts @ (leaves[:, 0] * dirty_s))
+    dirty_s = np.maximum(0.0, changes * seconds - written) / np.maximum(changes + leaves, SMALLEST)
+    return float(counts @ written), float(counts @ (leaves * dirty_s))
 
 
 def _fresh_pages(relation: Dirtied, cache: Cache, seconds: float, spread: float) -> tuple[float, float]:
@@ -145,14 +149,23 @@ def _fresh_pages(relation: Dirtied, cache: Cache, seconds: float, spread: float)
     return relation.fresh_per_s * met, relation.fresh_per_s * (seconds - met)
 
 
-def _leaves(cache: Cache, touches: FloatArray) -> FloatArray:
-    held = present(cache, touches)
-    hazard: FloatArray = touches * (1.0 - held) / np.maximum(held, 1e-300)
-    return hazard
+def _absent_to_present(cache: Cache, touches: FloatArray, scans_per_s: float) -> FloatArray:
+    held = present(cache, touches, scans_per_s)
+    odds: FloatArray = (1.0 - held) / np.maximum(held, SMALLEST)
+    return odds
 
 
-def _dirty(changes: FloatArray, leaves: FloatArray, since_s: FloatArray) -> FloatArray:
-    """Probability of each page to be in the cache and dirty so long after it was written."""
-    rate = changes + leaves
-    probability: FloatArray = changes / rate * -np.expm1(-rate * since_s)
-    return probability
+def _dirty(changes: FloatArray, leaves: FloatArray, least_s: float, since_s: FloatArray) -> FloatArray:
+    """Probability of each page to be in the cache and dirty so long after it was written.
+
+    A dirty page stays for the least time for certain, so it cannot have left before that: 1 - exp(-w t). From there it
+    settles at w / (w + m), with the hazards of what is left of its stay.
+    """
+    mean = 1.0 / np.maximum(leaves, SMALLEST)
+    settled = changes / np.maximum(changes + leaves, SMALLEST)
+    if math.isinf(least_s):
+        return np.asarray(-np.expm1(-changes * since_s))
+    rest = 1.0 / np.maximum(mean - least_s, 1e-3 * least_s)
+    at_least = -np.expm1(-changes * np.minimum(since_s, least_s))
+    later = np.exp(-(changes + rest) * np.maximum(since_s - least_s, 0.0))
+    return np.asarray(settled * (1.0 - later) + at_least * later)

@@ -115,6 +115,7 @@ def _own_rate(group: _Group, rate: float) -> float:
 def _binomials(first: IntArray, free: IntArray, probability: float) -> FloatArray:
     """Row k: the distribution of first[k] + Binomial(free[k], probability)."""
     number = np.arange(len(free))
+    probability = probability if probability > 1e-12 else 0.0  # beyond what binom computes
     return np.asarray(binom.pmf(number[None, :] - first[:, None], free[:, None], probability), dtype=np.float64)
 
 
