@@ -52,6 +52,18 @@ def rules() -> dict[str, Driver]:
     return _read("rules.toml")
 
 
+def constants() -> dict[str, Driver]:
+    """PostgreSQL's own sizes and default settings, by name, in the order of data/postgres.toml."""
+    return _read("postgres.toml")
+
+
+@cache
+def constant(name: str) -> float:
+    """A size or a default setting of PostgreSQL."""
+    value = constants()[name].value
+    return float(value) if isinstance(value, bool) else value.mid
+
+
 @cache
 def rule(name: str) -> float:
     """The mid value of a sizing rule."""

@@ -1,0 +1,180 @@
+"""What the model says of a run that it has not seen, from what it learnt of the runs it has.
+
+Given: the schema (which relations an operation touches), page accesses of each operation counted alone, the sizes of
+relations, the rates of the run, its settings. Learnt from the fitting runs: popularity, bytes of a record and of an
+image, latency of a flush, how long a transaction is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+import numpy as np
+from postgres_runs import Run
+from registry_load import NEW_AT_END, OPERATIONS
+
+from dfr_sizing.postgres.cache import Relation, shared_buffers
+from dfr_sizing.postgres.checkpoint import Dirtied, checkpoint, interval
+from dfr_sizing.postgres.commits import commits_per_flush
+from dfr_sizing.postgres.fit import Fitted, Observation, fit
+from dfr_sizing.postgres.popularity import UNIFORM, Popularity
+from dfr_sizing.postgres.settings import Settings
+from dfr_sizing.postgres.wal import Changes, wal_volume
+
+Alone = Mapping[str, Mapping[str, float]]
+"""Page accesses of an operation by relation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What was fitted. ``record_bytes`` and ``records`` are of a mean commit, without images."""
+
+    popularity: Fitted
+    record_bytes: float
+    records: float
+    image_bytes: float
+    flush_s: float
+    open_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """Figures of a run, predicted; a second unless named otherwise."""
+
+    hit_ratio: float
+    reads_per_s: float
+    wal_bytes_per_s: float
+    images_per_s: float
+    commits_per_flush: float
+    checkpoint_pages_per_s: float
+    interval_s: float
+
+
+def rates_of(run: Run) -> dict[str, float]:
+    """Operations a second, as they were sent."""
+    return {name: number / run.seconds for name, number in run.done.items()}
+
+
+def relations_of(run: Run, alone: Alone) -> tuple[Relation, ...]:
+    """How the relations are used at a run's rates, but for their popularity."""
+    rates = rates_of(run)
+    fresh = fresh_pages(run)
+    found = []
+    for name, pages in run.pages.items():
+        touches = sum(rates[o] * operation.touches.get(name, 0.0) for o, operation in OPERATIONS.items())
+        accesses = sum(rates[o] * alone[o].get(name, 0.0) for o in OPERATIONS if not OPERATIONS[o].scans)
+        scans = sum(rates[o] for o, operation in OPERATIONS.items() if operation.scans == name)
+        found.append(Relation(name, pages, UNIFORM, touches, max(0.0, accesses - touches), fresh.get(name, 0.0), scans))
+    return tuple(found)
+
+
+def fresh_pages(run: Run) -> dict[str, float]:
+    """Pages added a second, by relation: rows added, at as many rows a page as there are."""
+    rates, found = rates_of(run), {}
+    for table, relations in NEW_AT_END.items():
+        rows = sum(rates[o] * operation.rows.get(table, 0.0) for o, operation in OPERATIONS.items())
+        for relation in relations:
+            found[relation] = rows * run.pages[relation] / run.rows[table]
+    return found
+
+
+def changes_of(run: Run, popularity: Mapping[str, Popularity], image: float) -> list[Changes]:
+    """Changes to pages that were there before, by relation; a random key's by a uniform popularity."""
+    rates, found = rates_of(run), []
+    for name, pages in run.pages.items():
+        by_popularity = sum(rates[o] * operation.changes.get(name, 0.0) for o, operation in OPERATIONS.items())
+        at_random = sum(rates[o] * operation.random_changes.get(name, 0.0) for o, operation in OPERATIONS.items())
+        if by_popularity > 0.0:
+            found.append(Changes(name, pages, popularity[name], by_popularity, image))
+        if at_random > 0.0:
+            found.append(Changes(name, pages, UNIFORM, at_random, image))
+    return found
+
+
+def learn(runs: Sequence[Run], alone: Alone) -> Learnt:
+    """Fit everything to the fitting runs. Raises ValueError where they have one cache size only."""
+    observations = [
+        Observation(
+            run.plan.settings.buffers,
+            relations_of(run, alone),
+            {name: reads / run.seconds for name, reads in run.reads.items()},
+        )
+        for run in runs
+    ]
+    # wal_bytes = commits x record bytes + images x image bytes: two unknowns that the checkpoint settings tell apart
+    commits = np.array([run.commits for run in runs], dtype=float)
+    images = np.array([run.counted["images"] for run in runs])
+    volume = np.array([run.counted["wal_bytes"] for run in runs])
+    (record, image), *_ = np.linalg.lstsq(np.column_stack([commits, images]), volume, rcond=None)
+    return Learnt(
+        popularity=fit(observations),
+        record_bytes=float(record),
+        records=mean(run.counted["records"] / run.commits for run in runs),
+        image_bytes=float(image),
+        flush_s=mean(run.counted["flush_s"] / run.counted["flushes"] for run in runs),
+        open_s=0.0,
+    )
+
+
+def predict(run: Run, learnt: Learnt, alone: Alone) -> Predicted:
+    """What the model says of a run, from its rates, sizes and settings alone."""
+    settings: Settings = run.plan.settings
+    relations = learnt.popularity.applied(relations_of(run, alone))
+    cache = shared_buffers(relations, settings.buffers)
+    changes = changes_of(run, learnt.popularity.popularity, learnt.image_bytes)
+    commits = run.commits / run.seconds
+
+    def volume(since_s: float) -> float:
+        records, record_bytes = commits * learnt.records, commits * learnt.record_bytes
+        return wal_volume(changes, records, record_bytes, since_s, settings).segment_bytes
+
+    seconds, _ = interval(volume, settings)
+    wal = wal_volume(changes, commits * learnt.records, commits * learnt.record_bytes, seconds, settings)
+    written = checkpoint(dirtied_of(relations, changes), cache, volume, settings)
+    group = commits_per_flush(
+        commits, learnt.open_s, learnt.flush_s, run.plan.clients, settings.commit_delay_s, settings.commit_siblings
+    )
+    return Predicted(
+        hit_ratio=cache.hit_ratio,
+        reads_per_s=cache.reads_per_s,
+        wal_bytes_per_s=wal.wal_bytes / seconds,
+        images_per_s=wal.images / seconds,
+        commits_per_flush=group.commits_per_flush,
+        checkpoint_pages_per_s=written.pages_per_s,
+        interval_s=seconds,
+    )
+
+
+def dirtied_of(relations: Sequence[Relation], changes: Sequence[Changes]) -> list[Dirtied]:
+    """How pages become dirty: changes of old pages, each by its popularity, and pages that are new."""
+    touched = {relation.name: relation for relation in relations}
+    found = [
+        Dirtied(
+            each.name,
+            each.pages,
+            each.popularity,
+            touched[each.name].touches_per_s,
+            each.per_s,
+            scans_per_s=touched[each.name].scans_per_s,
+        )
+        for each in changes
+    ]
+    return found + [
+        Dirtied(r.name, r.pages, r.popularity, 0.0, 0.0, r.fresh_per_s) for r in relations if r.fresh_per_s > 0.0
+    ]
+
+
+def measured(run: Run) -> Predicted:
+    """The same figures as PostgreSQL counted them."""
+    reads, accesses = sum(run.reads.values()), sum(run.accesses.values())
+    return Predicted(
+        hit_ratio=1.0 - reads / accesses,
+        reads_per_s=reads / run.seconds,
+        wal_bytes_per_s=run.counted["wal_bytes"] / run.seconds,
+        images_per_s=run.counted["images"] / run.seconds,
+        commits_per_flush=run.commits / run.counted["flushes"],
+        checkpoint_pages_per_s=run.counted["checkpoint_pages"] / run.seconds,
+        interval_s=run.seconds / run.intervals,
+    )

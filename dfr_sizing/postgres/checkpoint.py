@@ -1,0 +1,171 @@
+"""Checkpoints: when the next one comes, the pages it writes, and those that leave the cache before it.
+
+src/backend/access/transam/xlog.c: CalculateCheckpointSegments (max_wal_size / (1 + checkpoint_completion_target), in
+whole segments) and XLogCheckpointNeeded; src/backend/storage/buffer/bufmgr.c: BufferSync (what is dirty when a
+checkpoint begins is written by it, in the order of files, spread over checkpoint_completion_target).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from dfr_sizing.drivers import constant
+from dfr_sizing.postgres.cache import Cache, present, residence_of_fresh, shortest_stay_s, stays_longer
+from dfr_sizing.postgres.popularity import FloatArray, Popularity
+from dfr_sizing.postgres.settings import PAGE, Settings
+
+PHASES = (np.arange(16) + 0.5) / 16.0
+"""When in the spread of a checkpoint a page is written, over that spread: its place in the order of files."""
+
+SMALLEST = 1e-200
+"""Instead of a rate or a probability of 0 below a line; what is above it is 0 then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dirtied:
+    """How the pages of a relation become dirty: reads and changes by one popularity, and new pages at the end.
+
+    ``touches_per_s`` counts all first touches of old pages, changes among them; ``changes_per_s`` those that dirty.
+    ``scans_per_s`` are scans in a ring, which keep pages in the cache.
+    """
+
+    name: str
+    pages: float
+    popularity: Popularity
+    touches_per_s: float
+    changes_per_s: float
+    fresh_per_s: float = 0.0
+    scans_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One checkpoint in a steady load.
+
+    ``by_wal``: whether max_wal_size, not checkpoint_timeout, brings it. ``pages`` are written by the checkpointer, over
+    ``spread_s``; ``evicted_per_s`` dirty pages a second are written by backends or the background writer because they
+    leave the cache. ``files`` are synced at the end.
+    """
+
+    interval_s: float
+    by_wal: bool
+    pages: float
+    evicted_per_s: float
+    spread_s: float
+    files: float
+
+    @property
+    def pages_per_s(self) -> float:
+        """Pages the checkpointer writes a second, over the whole interval."""
+        return self.pages / self.interval_s
+
+    @property
+    def bytes_per_s(self) -> float:
+        """Bytes the checkpointer writes a second, over the whole interval."""
+        return self.pages_per_s * PAGE
+
+    @property
+    def busy_bytes_per_s(self) -> float:
+        """Bytes the checkpointer writes a second while it does."""
+        return self.pages * PAGE / self.spread_s if self.spread_s > 0.0 else math.inf
+
+
+def trigger_bytes(settings: Settings) -> float:
+    """WAL since the last checkpoint began at which the next is asked for, as segments are counted.
+
+    It is asked for when a segment is full, so that a checkpoint that WAL brought begins at the start of a segment.
+    """
+    segments = settings.max_wal_size_bytes / settings.wal_segment_bytes / (1.0 + settings.checkpoint_completion_target)
+    return max(1.0, math.floor(segments)) * settings.wal_segment_bytes
+
+
+def interval(segment_bytes: Callable[[float], float], settings: Settings) -> tuple[float, bool]:
+    """Seconds from one checkpoint to the next, and whether WAL brings it rather than time.
+
+    ``segment_bytes``: WAL by so many seconds after a checkpoint (``WalVolume.segment_bytes``), rising.
+    """
+    limit, timeout = trigger_bytes(settings), settings.checkpoint_timeout_s
+    if segment_bytes(timeout) <= limit:
+        return timeout, False
+    return float(brentq(lambda t: segment_bytes(t) - limit, 0.0, timeout, xtol=1e-6)), True
+
+
+def checkpoint(
+    relations: Sequence[Dirtied], cache: Cache, segment_bytes: Callable[[float], float], settings: Settings
+) -> Checkpoint:
+    """The checkpoint of a steady load on a cache (of ``shared_buffers``, with the same relations). Nothing: no pages.
+
+    A page in the cache leaves it at hazard m = touches x misses / hits (as many leave as come in), and becomes dirty at
+    its rate of changes w; so t seconds after it was written last it is there and dirty with probability
+    w / (w + m) (1 - exp(-(w + m) t)). PostgreSQL skips a checkpoint that nothing was written since.
+    """
+    seconds, by_wal = interval(segment_bytes, settings)
+    spread = seconds * settings.checkpoint_completion_target
+    pages, evicted, files = 0.0, 0.0, 0.0
+    for relation in relations:
+        written, left = _old_pages(relation, cache, seconds, spread)
+        fresh_written, fresh_left = _fresh_pages(relation, cache, seconds, spread)
+        pages += written + fresh_written
+        evicted += left + fresh_left
+        if written + fresh_written > 0.0:
+            files += math.ceil(relation.pages * PAGE / constant("page.file_bytes"))
+    return Checkpoint(seconds, by_wal, pages, evicted / seconds, spread, files)
+
+
+def _old_pages(relation: Dirtied, cache: Cache, seconds: float, spread: float) -> tuple[float, float]:
+    """Old pages that the checkpointer writes in an interval, and those written because they leave the cache.
+
+    A page that is dirty when a checkpoint begins is met by it at some phase s of the spread, if it is still there;
+    after that it has seconds - s to become dirty again. One that left before was written then, and has had longer.
+    """
+    counts, shares = relation.popularity.groups(relation.pages)
+    if relation.changes_per_s <= 0.0 or not len(counts):
+        return 0.0, 0.0
+    changes = shares * relation.changes_per_s
+    touches = shares * max(relation.touches_per_s, relation.changes_per_s)
+    leaves = touches * _absent_to_present(cache, touches, relation.scans_per_s)
+    least = shortest_stay_s(cache)
+    phase = spread * PHASES[:, None]
+    met = stays_longer(cache, touches, phase, relation.scans_per_s)
+    from_clean = _dirty(changes, leaves, least, np.asarray(seconds))
+    from_dirty = met * _dirty(changes, leaves, least, seconds - phase)
+    from_dirty += (1.0 - met) * _dirty(changes, leaves, least, seconds - phase / 2.0)
+    dirty = from_clean / (1.0 + from_clean - from_dirty.mean(axis=0))
+    written = dirty * met.mean(axis=0)
+    # As many writes as pages become dirty: w (seconds - time dirty) = written + m x time dirty
+    dirty_s = np.maximum(0.0, changes * seconds - written) / np.maximum(changes + leaves, SMALLEST)
+    return float(counts @ written), float(counts @ (leaves * dirty_s))
+
+
+def _fresh_pages(relation: Dirtied, cache: Cache, seconds: float, spread: float) -> tuple[float, float]:
+    """New pages are written once they are filled: by the checkpoint that meets them, or as they leave the cache."""
+    stays = cache.characteristic_s * residence_of_fresh(cache.policy)
+    met = float(np.mean(np.clip(stays - spread * PHASES, 0.0, seconds)))
+    return relation.fresh_per_s * met, relation.fresh_per_s * (seconds - met)
+
+
+def _absent_to_present(cache: Cache, touches: FloatArray, scans_per_s: float) -> FloatArray:
+    held = present(cache, touches, scans_per_s)
+    odds: FloatArray = (1.0 - held) / np.maximum(held, SMALLEST)
+    return odds
+
+
+def _dirty(changes: FloatArray, leaves: FloatArray, least_s: float, since_s: FloatArray) -> FloatArray:
+    """Probability of each page to be in the cache and dirty so long after it was written.
+
+    A dirty page stays for the least time for certain, so it cannot have left before that: 1 - exp(-w t). From there it
+    settles at w / (w + m), with the hazards of what is left of its stay.
+    """
+    mean = 1.0 / np.maximum(leaves, SMALLEST)
+    settled = changes / np.maximum(changes + leaves, SMALLEST)
+    if math.isinf(least_s):
+        return np.asarray(-np.expm1(-changes * since_s))
+    rest = 1.0 / np.maximum(mean - least_s, 1e-3 * least_s)
+    at_least = -np.expm1(-changes * np.minimum(since_s, least_s))
+    later = np.exp(-(changes + rest) * np.maximum(since_s - least_s, 0.0))
+    return np.asarray(settled * (1.0 - later) + at_least * later)
