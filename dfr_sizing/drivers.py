@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Assumption, Label
@@ -72,10 +73,15 @@ def rule(name: str) -> float:
 
 
 @cache
+def data_rows(file: str) -> dict[str, Any]:
+    """A data file of the package as it stands. Not to be changed: it is read once."""
+    return tomllib.loads(resources.files("dfr_sizing").joinpath("data", file).read_text(encoding="utf-8"))
+
+
+@cache
 def _read(file: str) -> dict[str, Driver]:
-    text = resources.files("dfr_sizing").joinpath("data", file).read_text(encoding="utf-8")
     found: dict[str, Driver] = {}
-    for section, fields in tomllib.loads(text).items():
+    for section, fields in data_rows(file).items():
         for field, row in fields.items():
             name, value = f"{section}.{field}", row["value"]
             if isinstance(value, list):
