@@ -65,6 +65,18 @@ def constant(name: str) -> float:
     return float(value) if isinstance(value, bool) else value.mid
 
 
+def configuration() -> dict[str, Driver]:
+    """What settings are derived by, by name, in the order of data/configuration.toml."""
+    return _read("configuration.toml")
+
+
+@cache
+def configured(name: str) -> float:
+    """The mid value of a rule that settings are derived by."""
+    value = configuration()[name].value
+    return float(value) if isinstance(value, bool) else value.mid
+
+
 @cache
 def rule(name: str) -> float:
     """The mid value of a sizing rule."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from dfr_sizing.demand import (
-    HOURS,
     Situation,
     TableSize,
     counts_by_farmer,
