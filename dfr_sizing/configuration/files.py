@@ -1,4 +1,4 @@
-"""The settings as text: postgresql.conf, postgresql-tables.sql, odoo.conf, pgbouncer.ini. No secret is in any of them."""
+"""The settings as text: postgresql.conf, postgresql-tables.sql, odoo.conf, pgbouncer.ini. None holds a secret."""
 
 from __future__ import annotations
 
@@ -44,9 +44,8 @@ def postgresql_conf(topology: Topology, wal_bytes_per_s: float = 0.0) -> str:
 
 def tables_sql(settings: Sequence[TableSetting]) -> str:
     """Storage parameters of the large tables; a table that is not there is passed over."""
-    lines = list(
-        _comments(["Storage parameters of tables that become large. Again after a table was made anew."], "--")
-    )
+    head = ["Storage parameters of tables that become large. To be run again after a table was made anew."]
+    lines = list(_comments(head, "--"))
     for each in settings:
         values = ", ".join(f"{name} = {value:g}" for name, value in each.values.items())
         lines += ["", *_comments([each.why], "--"), f"ALTER TABLE IF EXISTS {each.table} SET ({values});"]

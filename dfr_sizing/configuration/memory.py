@@ -43,12 +43,5 @@ def memory_of(memory_gib: float, connections: int) -> Memory:
     left -= connections * configured("memory.backend_mib")
     raw = left / connections / configured("memory.hash_mem_multiplier")
     least, most = configured("memory.least_work_mem_mib"), configured("memory.most_work_mem_mib")
-    return Memory(
-        total,
-        buffers,
-        rule("postgresql.cache_share") * total,
-        maintenance,
-        raw,
-        max(least, min(raw, most)),
-        connections,
-    )
+    cache = rule("postgresql.cache_share") * total
+    return Memory(total, buffers, cache, maintenance, raw, max(least, min(raw, most)), connections)

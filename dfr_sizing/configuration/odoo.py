@@ -86,7 +86,8 @@ def _database(topology: Topology, *, replica: bool) -> tuple[Setting, ...]:
         ),
         Setting(
             "db_maxconn_gevent", str(found.of_gevent), "as db_maxconn", "one process for all websockets",
-            "16, or fewer where there are many nodes", source_of("connections.of_gevent"), found.of_gevent, "connections",
+            "16, or fewer where there are many nodes", source_of("connections.of_gevent"), found.of_gevent,
+            "connections",
         ),
     ]  # fmt: skip
     if replica:
@@ -99,7 +100,5 @@ def _behind_a_proxy() -> tuple[Setting, ...]:
     return (
         Setting("list_db", "False", "True (default)", "nobody is shown or offers to drop a database", "", DEPLOY),
         Setting("dbfilter", f"^{DATABASE}$", "none", "this database and no other answers", "", DEPLOY),
-        Setting(
-            "proxy_mode", "True", "False (default)", "behind the load balancer, which sets X-Forwarded-*", "", DEPLOY
-        ),
+        Setting("proxy_mode", "True", "False (default)", "the load balancer sets X-Forwarded-*", "", DEPLOY),
     )

@@ -1,7 +1,7 @@
 """PgBouncer in transaction mode, with a session pool for what LISTENs.
 
 Odoo's bus and cron LISTEN on a connection to the database ``postgres`` (addons/bus/models/bus.py, service/server.py),
-and its requests never do: so the exception is a database of its own name in session mode (OCA/server-tools#1629, #3692).
+and its requests never do: so the exception is that database, in session mode (OCA/server-tools#1629, #3692).
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def pgbouncer_databases(topology: Topology) -> tuple[Setting, ...]:
         ),
         Setting(
             "postgres", f"{host} dbname=postgres pool_mode=session pool_size={found.listening}", "none",
-            "who LISTENs keeps a session", "cron workers and gevent connections", SESSION, found.listening, "connections",
+            "who LISTENs keeps a session", "cron workers and gevent connections", SESSION, found.listening,
+            "connections",
         ),
     )  # fmt: skip
 
@@ -49,8 +50,8 @@ def pgbouncer_settings(topology: Topology) -> tuple[Setting, ...]:
             "pool_mode", "transaction", "session (default)", "connections are shared between transactions", "", FEATURES
         ),
         Setting(
-            "max_client_conn", str(clients), "100 (default)", "all that Odoo's processes open", "direct connections and "
-            "others'", source_of("connections.pooler_from"), clients, "connections",
+            "max_client_conn", str(clients), "100 (default)", "all that Odoo's processes open",
+            "direct connections and others'", source_of("connections.pooler_from"), clients, "connections",
         ),
         Setting(
             "query_wait_timeout", f"{wait:.0f}", "120 (default)", "who waits for a connection gives up when Odoo does",

@@ -75,14 +75,15 @@ def _memory(topology: Topology, found: Memory) -> Iterator[Setting]:
     yield Setting(
         "maintenance_work_mem", megabytes(found.maintenance), "64MB (default)",
         f"of each of {configured('memory.autovacuum_workers'):g} vacuums, and of an index build",
-        "a sixteenth of memory, at most 1 GB and a quarter of the share for work", source_of("memory.maintenance_share"),
-        found.maintenance, "MiB",
+        "a sixteenth of memory, at most 1 GB and a quarter of the share for work",
+        source_of("memory.maintenance_share"), found.maintenance, "MiB",
     )  # fmt: skip
     pages = found.shared_buffers / 2
     yield Setting(
         "huge_pages", "try", "try (default)",
-        f"on a host of one's own: vm.nr_hugepages = {int(pages * 1.05) + 1}, so that {pages:,.0f} pages of 2 MiB are there",
-        "shared_buffers over 2 MiB, and 5 % for other shared memory", MANUAL + "18.4.5, Linux Huge Pages", pages, "pages",
+        f"on a host of one's own: vm.nr_hugepages = {int(pages * 1.05) + 1}, pages of 2 MiB",
+        "shared_buffers over 2 MiB, and 5 % for other shared memory", MANUAL + "18.4.5, Linux Huge Pages", pages,
+        "pages",
     )  # fmt: skip
 
 
@@ -90,8 +91,8 @@ def _checkpoints(topology: Topology, wal_bytes_per_s: float) -> Iterator[Setting
     timeout, target = configured("checkpoint.timeout_min"), configured("checkpoint.completion_target")
     yield Setting(
         "checkpoint_timeout", f"{timeout:g}min", "5min (default)",
-        "fewer checkpoints write fewer full pages into the WAL and share more writes of a page", "three times the default",
-        source_of("checkpoint.timeout_min"), timeout, "min",
+        "fewer checkpoints write fewer full pages into the WAL and share more writes of a page",
+        "three times the default", source_of("checkpoint.timeout_min"), timeout, "min",
     )  # fmt: skip
     # A checkpoint is asked for at max_wal_size / (1 + completion target) of WAL (postgres.checkpoint.trigger_bytes).
     raw = configured("checkpoint.wal_margin") * wal_bytes_per_s * timeout * 60.0 * (1.0 + target) / MIB
@@ -104,7 +105,7 @@ def _checkpoints(topology: Topology, wal_bytes_per_s: float) -> Iterator[Setting
     limited = "; held to what the disk has room for" if wanted > chosen else ""
     yield Setting(
         "max_wal_size", megabytes(chosen), "1GB (default)",
-        f"so that time, not WAL, brings a checkpoint at {wal_bytes_per_s / 1e6:.2f} MB/s of WAL in the worst hour{limited}",
+        f"so that time brings a checkpoint, not WAL, at {wal_bytes_per_s / 1e6:.2f} MB/s in the worst hour{limited}",
         "WAL of checkpoint_timeout x (1 + completion target) x margin, a tenth of the disk at most",
         f"{MANUAL}28.5; {source_of('checkpoint.wal_margin')}", raw, "MiB",
     )  # fmt: skip
@@ -113,8 +114,8 @@ def _checkpoints(topology: Topology, wal_bytes_per_s: float) -> Iterator[Setting
         "a quarter of max_wal_size", MANUAL + "19.5.2", chosen / 4, "MiB",
     )  # fmt: skip
     yield Setting(
-        "checkpoint_completion_target", f"{target:g}", "0.9 (default)", "writes are spread over the interval", "as it is",
-        source_of("checkpoint.completion_target"),
+        "checkpoint_completion_target", f"{target:g}", "0.9 (default)", "writes are spread over the interval",
+        "as it is", source_of("checkpoint.completion_target"),
     )  # fmt: skip
     yield Setting(
         "wal_compression", "on", "off (default)",
@@ -173,7 +174,7 @@ def _disk(topology: Topology) -> Iterator[Setting]:
         source_of(f"disk.{kind}_random_page_cost"), latency, "ms",
     )  # fmt: skip
     yield Setting(
-        "effective_io_concurrency", f"{configured(f'disk.{kind}_io_concurrency'):g}", "16 (default; 1 before release 18)",
+        "effective_io_concurrency", f"{configured(f'disk.{kind}_io_concurrency'):g}", "16 (default; 1 before 18)",
         "requests that the disk serves side by side", "by the disk's latency",
         source_of(f"disk.{kind}_io_concurrency"), latency, "ms",
     )  # fmt: skip

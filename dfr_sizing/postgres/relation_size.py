@@ -101,9 +101,11 @@ def trigram_index_bytes(rows: float, rows_a_page: float, shares: Mapping[str, fl
             leaves = math.ceil(whole / room)
             data += leaves + (1 if leaves > 1 else 0)
             whole = 0.0
-        inline += aligned(constant("gin.entry_bytes") + whole) + constant("page.line_pointer_bytes")
-    # Entries come in any order while it is built, and are split half and half.
-    entries = math.ceil(inline / (room * constant("btree.random_fill")))
+        entry = aligned(constant("gin.entry_bytes") + whole) + constant("page.line_pointer_bytes")
+        # A build brings the entries in their order. A page is full at the entry after ``room // entry``, and is split
+        # in halves, of which the left one stays as it is (ginentrypage.c, entrySplitPage).
+        inline += 2.0 / (room // entry + 1.0)
+    entries = math.ceil(inline)
     return float((1 + entries + data) * PAGE)
 
 
