@@ -53,7 +53,7 @@ def _memory(topology: Topology, found: Memory) -> Iterator[Setting]:
     buffers = rules()["postgresql.shared_buffers_share"]
     yield Setting(
         "shared_buffers", megabytes(found.shared_buffers, 64), "128MB (default)",
-        f"the pages that PostgreSQL keeps itself, of {ram}", f"{buffers.value} of memory",
+        f"the pages that PostgreSQL keeps itself, of {ram}", f"{rule('postgresql.shared_buffers_share'):g} of memory",
         f"{buffers.label}: {buffers.source}", found.shared_buffers, "MiB",
     )  # fmt: skip
     cache = rules()["postgresql.cache_share"]

@@ -41,6 +41,7 @@ def database_json(advice: DatabaseAdvice | None) -> Json | None:
     return {
         "wal_bytes_per_s": advice.wal_bytes_per_s,
         "leaves_memory_year": advice.leaves_memory,
+        "disk_fills_year": advice.disk_fills,
         "growth": [_growth(each) for each in advice.growth],
         "years": [_year(each) for each in advice.years],
         "replica": _replica(advice.replica),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dfr_sizing.configuration.replica import ReplicaAdvice
+from dfr_sizing.drivers import rule
 from dfr_sizing.growth import Growth
 
 
@@ -72,3 +73,9 @@ class DatabaseAdvice:
     def leaves_memory(self) -> int | None:
         """The first year whose working set is more than memory holds; None where it fits throughout."""
         return next((each.year for each in self.years if not each.fits), None)
+
+    @property
+    def disk_fills(self) -> int | None:
+        """The first year whose busiest hour asks more of the disk than search.most_iops_utilisation; None: no year."""
+        most = rule("search.most_iops_utilisation")
+        return next((each.year for each in self.years if each.disk_utilisation > most), None)
