@@ -88,7 +88,7 @@ class Operation:
         return bool(self.rows or self.changes)
 
 
-_OF_FARMER = 1.0 + 1.0 - 2.0 / np.e
+_OF_FARMER = 2.0 - 1.0 / np.e
 """Mean of min(2, n) where n is 1 + Poisson(1): forms or messages of a farmer that a statement with LIMIT 2 finds."""
 
 OPERATIONS: Mapping[str, Operation] = {

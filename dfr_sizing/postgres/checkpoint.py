@@ -15,11 +15,11 @@ import numpy as np
 from scipy.optimize import brentq
 
 from dfr_sizing.drivers import constant
-from dfr_sizing.postgres.cache import Cache, present, residence_of_fresh, shortest_stay_s, stays_longer
+from dfr_sizing.postgres.cache import Cache, Scans, present, residence_of_fresh, scans_of, shortest_stay_s, stays_longer
 from dfr_sizing.postgres.popularity import FloatArray, Popularity
 from dfr_sizing.postgres.settings import PAGE, Settings
 
-PHASES = (np.arange(16) + 0.5) / 16.0
+PHASES: FloatArray = (np.arange(16, dtype=np.float64) + 0.5) / 16.0
 """When in the spread of a checkpoint a page is written, over that spread: its place in the order of files."""
 
 SMALLEST = 1e-200
@@ -31,7 +31,8 @@ class Dirtied:
     """How the pages of a relation become dirty: reads and changes by one popularity, and new pages at the end.
 
     ``touches_per_s`` counts all first touches of old pages, changes among them; ``changes_per_s`` those that dirty.
-    ``scans_per_s`` are scans in a ring, which keep pages in the cache.
+    ``scans_per_s`` are scans in a ring, which keep pages in the cache. New rows go to ``ends`` pages at a time, one for
+    each connection that inserts into a table, one of an index; those are always dirty.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Dirtied:
     changes_per_s: float
     fresh_per_s: float = 0.0
     scans_per_s: float = 0.0
+    ends: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +130,11 @@ def _old_pages(relation: Dirtied, cache: Cache, seconds: float, spread: float) -
         return 0.0, 0.0
     changes = shares * relation.changes_per_s
     touches = shares * max(relation.touches_per_s, relation.changes_per_s)
-    leaves = touches * _absent_to_present(cache, touches, relation.scans_per_s)
+    scans = scans_of(relation.scans_per_s, relation.pages, cache.pages)
+    leaves = touches * _absent_to_present(cache, touches, scans)
     least = shortest_stay_s(cache)
-    phase = spread * PHASES[:, None]
-    met = stays_longer(cache, touches, phase, relation.scans_per_s)
+    phase: FloatArray = spread * PHASES[:, None]
+    met = stays_longer(cache, touches, phase, scans)
     from_clean = _dirty(changes, leaves, least, np.asarray(seconds))
     from_dirty = met * _dirty(changes, leaves, least, seconds - phase)
     from_dirty += (1.0 - met) * _dirty(changes, leaves, least, seconds - phase / 2.0)
@@ -146,11 +149,13 @@ def _fresh_pages(relation: Dirtied, cache: Cache, seconds: float, spread: float)
     """New pages are written once they are filled: by the checkpoint that meets them, or as they leave the cache."""
     stays = cache.characteristic_s * residence_of_fresh(cache.policy)
     met = float(np.mean(np.clip(stays - spread * PHASES, 0.0, seconds)))
-    return relation.fresh_per_s * met, relation.fresh_per_s * (seconds - met)
+    # A page that is being filled is written as it is, and once more when it is full; all of few new ones are ends.
+    ends = min(relation.ends, relation.fresh_per_s * seconds)
+    return relation.fresh_per_s * met + ends, relation.fresh_per_s * (seconds - met)
 
 
-def _absent_to_present(cache: Cache, touches: FloatArray, scans_per_s: float) -> FloatArray:
-    held = present(cache, touches, scans_per_s)
+def _absent_to_present(cache: Cache, touches: FloatArray, scans: Scans) -> FloatArray:
+    held = present(cache, touches, scans)
     odds: FloatArray = (1.0 - held) / np.maximum(held, SMALLEST)
     return odds
 

@@ -57,7 +57,7 @@ def fit(observations: Sequence[Observation], policy: Policy = Policy.CLOCK) -> F
         errors = [error for each in observations for error in _errors(each, popularity, policy)]
         return np.array([*errors, *(PULL * (free - at_start))])
 
-    found = least_squares(residuals, at_start, bounds=(-7.0, 7.0), x_scale=1.0, diff_step=1e-4, max_nfev=200)
+    found = least_squares(residuals, at_start, bounds=(-7.0, 7.0), x_scale=1.0, diff_step=[1e-4], max_nfev=200)
     popularity = dict(zip(names, map(_from_free, found.x.reshape(-1, 2)), strict=True))
     return Fitted(popularity, max(abs(_points(each, popularity, policy)) for each in observations))
 
