@@ -55,7 +55,7 @@ class ClockPool:
         self.hand = (self.hand + 1) % self.size
 
     def scan(self, start: int, pages: int, ring_size: int) -> int:
-        """Pages read by a scan in a ring from ``start`` once around: a buffer of the ring that others took is given up."""
+        """Pages read by a scan in a ring, from ``start`` once around; a buffer that others touched leaves the ring."""
         ring: list[int] = []
         read = 0
         for step in range(pages):
