@@ -8,7 +8,7 @@ image, how long a flush takes, how many changes a change is followed by.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
@@ -29,6 +29,10 @@ Alone = Mapping[str, Mapping[str, float]]
 """Page accesses of an operation by relation."""
 
 
+SCANNED = tuple({operation.scans for operation in OPERATIONS.values() if operation.scans})
+"""The one table that is scanned: all reads in a ring are its."""
+
+
 @dataclass(frozen=True, slots=True)
 class Learnt:
     """What was fitted. ``record_bytes`` and ``records`` are of a mean commit, without images."""
@@ -38,6 +42,7 @@ class Learnt:
     records: float
     image_bytes: float
     flush_s: float
+    overslept_s: float
     again: float
 
 
@@ -107,10 +112,12 @@ def learn(runs: Sequence[Run], alone: Alone) -> Learnt:
             run.plan.settings.buffers,
             relations_of(run, alone),
             {name: reads / run.seconds for name, reads in run.reads.items()},
+            dict.fromkeys(SCANNED, run.counted["scan_reads"] / run.seconds),
         )
         for run in runs
     ]
     popularity = fit(observations)
+    flush_s, overslept_s = flush_of(runs)
     # wal_bytes = commits x record bytes + images x image bytes: two unknowns that the checkpoint settings tell apart
     commits = np.array([run.commits for run in runs], dtype=float)
     images = np.array([run.counted["images"] for run in runs])
@@ -121,7 +128,8 @@ def learn(runs: Sequence[Run], alone: Alone) -> Learnt:
         record_bytes=float(record),
         records=mean(run.counted["records"] / run.commits for run in runs),
         image_bytes=float(image),
-        flush_s=flush_of(runs),
+        flush_s=flush_s,
+        overslept_s=overslept_s,
         again=_changed_again(runs, popularity.popularity),
     )
 
@@ -140,28 +148,36 @@ def _changed_again(runs: Sequence[Run], popularity: Mapping[str, Popularity]) ->
     return float(minimize_scalar(off, bounds=(0.0, 1.0), method="bounded").x)
 
 
-def flush_of(runs: Sequence[Run]) -> float:
-    """How long a flush takes, as the groups of the fitting runs say.
+def flush_of(runs: Sequence[Run]) -> tuple[float, float]:
+    """How long a flush takes, and how much longer than it was told a backend sleeps for commit_delay: by the groups.
 
     Not the mean that PostgreSQL counts: a flush that hangs for a tenth of a second rules that, and holds up no more
-    commits than there are connections.
+    commits than there are connections. The first is of the runs without commit_delay, the second of those with it.
     """
+    plain = [run for run in runs if run.plan.settings.commit_delay_s == 0.0]
+    delayed = [run for run in runs if run.plan.settings.commit_delay_s > 0.0]
+    flush_s = _length(plain or delayed, lambda run, seconds: _grouped(run, seconds, 0.0))
+    return flush_s, _length(delayed, lambda run, seconds: _grouped(run, flush_s, seconds)) if plain and delayed else 0.0
+
+
+def _length(runs: Sequence[Run], grouped: Callable[[Run, float], float]) -> float:
+    """The seconds that explain the groups of the runs best; none without a run."""
+    if not runs:
+        return 0.0
 
     def off(log_s: float) -> float:
-        return sum(
-            (math.log(_grouped(run, math.exp(log_s)) * run.counted["flushes"] / run.commits)) ** 2 for run in runs
-        )
+        errors = (math.log(grouped(run, math.exp(log_s)) * run.counted["flushes"] / run.commits) for run in runs)
+        return sum(error**2 for error in errors)
 
     return math.exp(minimize_scalar(off, bounds=(math.log(2e-5), math.log(0.1)), method="bounded").x)
 
 
-def _grouped(run: Run, flush_s: float) -> float:
+def _grouped(run: Run, flush_s: float, overslept_s: float) -> float:
     settings = run.plan.settings
-    rate = run.commits / run.seconds
+    delay_s = settings.commit_delay_s + overslept_s if settings.commit_delay_s > 0.0 else 0.0
     # The setting of commit_siblings is 0: how long a transaction is open does not matter
-    return commits_per_flush(
-        rate, 0.0, flush_s, run.plan.clients, settings.commit_delay_s, settings.commit_siblings
-    ).commits_per_flush
+    rate, siblings = run.commits / run.seconds, settings.commit_siblings
+    return commits_per_flush(rate, 0.0, flush_s, run.plan.clients, delay_s, siblings).commits_per_flush
 
 
 def predict(run: Run, learnt: Learnt, alone: Alone) -> Predicted:
@@ -184,7 +200,7 @@ def predict(run: Run, learnt: Learnt, alone: Alone) -> Predicted:
         reads_per_s=cache.reads_per_s,
         wal_bytes_per_s=wal.wal_bytes / seconds,
         images_per_s=wal.images / seconds,
-        commits_per_flush=_grouped(run, learnt.flush_s),
+        commits_per_flush=_grouped(run, learnt.flush_s, learnt.overslept_s),
         checkpoint_pages_per_s=written.pages_per_s,
         interval_s=seconds,
     )

@@ -74,12 +74,16 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """Of one relation: share of its accesses found, first touches found, pages read a second, pages in the cache."""
+    """Of one relation: share of its accesses found, of its first touches, pages read a second, pages in the cache.
+
+    ``scan_reads_per_s`` of the reads are by scans in a ring (context bulkread in pg_stat_io).
+    """
 
     name: str
     hit_ratio: float
     touch_hit_ratio: float
     reads_per_s: float
+    scan_reads_per_s: float
     cached_pages: float
 
 
@@ -245,7 +249,7 @@ def two_levels(relations: Sequence[Relation], buffers: float, system_pages: floa
     hits = [_second_hits(relation, first, seconds, *each) for relation, each in zip(used, missed, strict=True)]
     asked = [Relation(r.name, r.pages, r.popularity, float(c @ m)) for r, (c, m) in zip(used, missed, strict=True)]
     system = _cache(system_pages, Policy.LRU, seconds, asked, tuple(hits))
-    scanned = sum(r.scans_per_s * (r.pages - first.of(r.name).cached_pages) for r in used)
+    scanned = sum(hits.scan_reads_per_s for hits in first.relations)
     return TwoLevels(first, system, system.reads_per_s + scanned)
 
 
@@ -262,7 +266,7 @@ def _second_hits(relation: Relation, first: Cache, seconds: float, counts: Float
     found = float(counts @ (misses * _present(Policy.LRU, max(0.0, seconds - least), misses)))
     cached = float(counts @ _present(Policy.LRU, seconds, misses))
     ratio = found / asked if asked > 0.0 else 1.0
-    return Hits(relation.name, ratio, ratio, asked - found, cached)
+    return Hits(relation.name, ratio, ratio, asked - found, 0.0, cached)
 
 
 def scans_in_a_ring(pages: float, buffers: float) -> bool:
@@ -310,9 +314,10 @@ def _hits(relation: Relation, buffers: float, seconds: float, policy: Policy) ->
     found = float(counts @ (shares * held)) if relation.touches_per_s > 0.0 else 1.0
     fresh = relation.fresh_per_s * seconds * residence_of_fresh(policy) if relation.fresh_per_s > 0.0 else 0.0
     cached = min(relation.pages, float(counts @ held) + fresh)
-    reads = relation.touches_per_s * max(0.0, 1.0 - found) + relation.scans_per_s * (relation.pages - cached)
+    scanned = relation.scans_per_s * (relation.pages - cached)
+    reads = relation.touches_per_s * max(0.0, 1.0 - found) + scanned
     accesses = relation.accesses_per_s
-    return Hits(relation.name, 1.0 - reads / accesses if accesses > 0.0 else 1.0, found, reads, cached)
+    return Hits(relation.name, 1.0 - reads / accesses if accesses > 0.0 else 1.0, found, reads, scanned, cached)
 
 
 def _cache(

@@ -100,11 +100,11 @@ def interval(segment_bytes: Callable[[float], float], settings: Settings) -> tup
 def checkpoint(
     relations: Sequence[Dirtied], cache: Cache, segment_bytes: Callable[[float], float], settings: Settings
 ) -> Checkpoint:
-    """The checkpoint of a steady load on a cache (of ``shared_buffers``, with the same relations). Nothing: no pages.
+    """The checkpoint of a steady load on a cache (of ``shared_buffers``, with the same relations).
 
     A page in the cache leaves it at hazard m = touches x misses / hits (as many leave as come in), and becomes dirty at
-    its rate of changes w; so t seconds after it was written last it is there and dirty with probability
-    w / (w + m) (1 - exp(-(w + m) t)). PostgreSQL skips a checkpoint that nothing was written since.
+    its rate of changes w; between writes it is there and dirty as ``_dirty`` says. Its first write is the checkpoint's
+    if that meets it before it leaves. PostgreSQL skips a checkpoint that nothing was written since.
     """
     seconds, by_wal = interval(segment_bytes, settings)
     spread = seconds * settings.checkpoint_completion_target
