@@ -2,28 +2,29 @@
 
 Given: the schema (which relations an operation touches), page accesses of each operation counted alone, the sizes of
 relations, the rates of the run, its settings. Learnt from the fitting runs: popularity, bytes of a record and of an
-image, how long a flush takes, how many changes a change is followed by.
+image, how long a flush takes, how many changes a change is followed by, how often it pins its page.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 
 import numpy as np
 from postgres_runs import Run
-from registry_load import NEW_AT_END, OPERATIONS
+from registry_load import IN_ORDER, NEW_AT_END, OPERATIONS
 from scipy.optimize import minimize_scalar
 
+from dfr_sizing.drivers import constant
 from dfr_sizing.postgres.cache import Relation, shared_buffers
-from dfr_sizing.postgres.checkpoint import Dirtied, checkpoint, interval
+from dfr_sizing.postgres.checkpoint import Dirtied, checkpoint
 from dfr_sizing.postgres.commits import commits_per_flush
 from dfr_sizing.postgres.fit import Fitted, Observation, fit
 from dfr_sizing.postgres.popularity import UNIFORM, Popularity
 from dfr_sizing.postgres.settings import Settings
-from dfr_sizing.postgres.wal import Changes, full_page_images, wal_volume
+from dfr_sizing.postgres.wal import Changes, WalVolume, full_page_images, wal_volume
 
 Alone = Mapping[str, Mapping[str, float]]
 """Page accesses of an operation by relation."""
@@ -44,6 +45,7 @@ class Learnt:
     flush_s: float
     overslept_s: float
     again: float
+    pins: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def learn(runs: Sequence[Run], alone: Alone) -> Learnt:
     images = np.array([run.counted["images"] for run in runs])
     volume = np.array([run.counted["wal_bytes"] for run in runs])
     (record, image), *_ = np.linalg.lstsq(np.column_stack([commits, images]), volume, rcond=None)
-    return Learnt(
+    learnt = Learnt(
         popularity=popularity,
         record_bytes=float(record),
         records=mean(run.counted["records"] / run.commits for run in runs),
@@ -131,7 +133,15 @@ def learn(runs: Sequence[Run], alone: Alone) -> Learnt:
         flush_s=flush_s,
         overslept_s=overslept_s,
         again=_changed_again(runs, popularity.popularity),
+        pins=1.0,
     )
+
+    def off(pins: float) -> float:
+        written = (predict(run, replace(learnt, pins=pins), alone).checkpoint_pages_per_s * run.seconds for run in runs)
+        return sum(math.log(w / run.counted["checkpoint_pages"]) ** 2 for w, run in zip(written, runs, strict=True))
+
+    best = minimize_scalar(off, bounds=(1.0, constant("page.most_usage")), method="bounded", options={"xatol": 0.02})
+    return replace(learnt, pins=float(best.x))
 
 
 def _changed_again(runs: Sequence[Run], popularity: Mapping[str, Popularity]) -> float:
@@ -188,28 +198,28 @@ def predict(run: Run, learnt: Learnt, alone: Alone) -> Predicted:
     changes = changes_of(run, learnt.popularity.popularity, learnt.image_bytes, learnt.again)
     commits = run.commits / run.seconds
 
-    def volume(since_s: float) -> float:
+    def volume(since_s: float) -> WalVolume:
         records, record_bytes = commits * learnt.records, commits * learnt.record_bytes
-        return wal_volume(changes, records, record_bytes, since_s, settings).segment_bytes
+        return wal_volume(changes, records, record_bytes, since_s, settings)
 
-    seconds, _ = interval(volume, settings)
-    wal = wal_volume(changes, commits * learnt.records, commits * learnt.record_bytes, seconds, settings)
-    written = checkpoint(dirtied_of(relations, changes, run.plan.clients), cache, volume, settings)
+    dirtied = dirtied_of(relations, changes, run.plan.clients, learnt.pins)
+    written = checkpoint(dirtied, cache, lambda since_s: volume(since_s).segment_bytes, settings)
+    wal = volume(written.interval_s)
     return Predicted(
         hit_ratio=cache.hit_ratio,
         reads_per_s=cache.reads_per_s,
-        wal_bytes_per_s=wal.wal_bytes / seconds,
-        images_per_s=wal.images / seconds,
+        wal_bytes_per_s=wal.wal_bytes / written.interval_s,
+        images_per_s=wal.images / written.interval_s,
         commits_per_flush=_grouped(run, learnt.flush_s, learnt.overslept_s),
         checkpoint_pages_per_s=written.pages_per_s,
-        interval_s=seconds,
+        interval_s=written.interval_s,
     )
 
 
-def dirtied_of(relations: Sequence[Relation], changes: Sequence[Changes], clients: int) -> list[Dirtied]:
+def dirtied_of(relations: Sequence[Relation], changes: Sequence[Changes], clients: int, pins: float) -> list[Dirtied]:
     """How pages become dirty: changes of old pages, each by its popularity, and pages that are new."""
     touched = {relation.name: relation for relation in relations}
-    found = [
+    old = [
         Dirtied(
             each.name,
             each.pages,
@@ -217,14 +227,17 @@ def dirtied_of(relations: Sequence[Relation], changes: Sequence[Changes], client
             touched[each.name].touches_per_s,
             each.per_s,
             scans_per_s=touched[each.name].scans_per_s,
+            by_age=each.popularity is not UNIFORM,
+            pins=pins if each.name in NEW_AT_END else 1.0,  # an index's leaf is pinned once
         )
         for each in changes
     ]
-    return found + [
+    new = [
         Dirtied(r.name, r.pages, r.popularity, 0.0, 0.0, r.fresh_per_s, ends=clients if r.name in NEW_AT_END else 1)
         for r in relations
         if r.fresh_per_s > 0.0
     ]
+    return sorted([*old, *new], key=lambda each: IN_ORDER.index(each.name))
 
 
 def measured(run: Run) -> Predicted:

@@ -147,6 +147,12 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
 }
 
+IN_ORDER = (
+    *("farmer", "form", "response", "message", "farmer_pkey", "form_pkey", "response_pkey", "message_pkey"),
+    *("farmer_national_id", "farmer_name", "form_farmer", "response_form", "message_res"),
+)
+"""Relations as they were made, and so in the order of their files."""
+
 NEW_AT_END = {
     "farmer": ("farmer", "farmer_pkey"),
     "form": ("form", "form_pkey"),

@@ -279,25 +279,28 @@ def present(cache: Cache, touches_per_s: FloatArray, scans: Scans = NO_SCANS) ->
     return _present(cache.policy, cache.characteristic_s, touches_per_s, scans)
 
 
-def stays_longer(cache: Cache, touches_per_s: FloatArray, seconds: FloatArray, scans: Scans = NO_SCANS) -> FloatArray:
-    """Probability that a page which is in the cache now stays for so many seconds more.
+def stays_longer(least_s: float, mean_s: FloatArray, seconds: FloatArray) -> FloatArray:
+    """Probability that a page which is in a cache now stays for so many seconds more.
 
-    Each stay has a least length (two rounds of the clock's hand) and an exponential rest that makes up its mean
-    (touches bring it anew); the time left at any moment is that of a renewal process in equilibrium.
+    Each stay has a least length and an exponential rest that makes up its mean (touches bring it anew); the time left
+    at any moment is that of a renewal process in equilibrium.
     """
-    least = shortest_stay_s(cache)
-    if math.isinf(least):
-        return np.ones(np.broadcast_shapes(touches_per_s.shape, seconds.shape))
-    held = present(cache, touches_per_s, scans)
-    mean = np.maximum(held / np.maximum(touches_per_s * (1.0 - held), 1e-200), least)
-    rest = np.maximum(mean - least, 1e-9 * least)
-    within = (mean - np.minimum(seconds, least)) / mean
-    return np.asarray(within * np.where(seconds > least, np.exp(-np.maximum(seconds - least, 0.0) / rest), 1.0))
+    if math.isinf(least_s):
+        return np.ones(np.broadcast_shapes(mean_s.shape, seconds.shape))
+    mean = np.maximum(mean_s, least_s)
+    rest = np.maximum(mean - least_s, 1e-9 * least_s)
+    within = (mean - np.minimum(seconds, least_s)) / mean
+    return np.asarray(within * np.exp(-np.maximum(seconds - least_s, 0.0) / rest))
 
 
-def shortest_stay_s(cache: Cache) -> float:
-    """How long a page stays that is touched once: two rounds of the clock, one T of LRU, no time for certain else."""
-    rounds = {Policy.CLOCK: 2.0, Policy.LRU: 1.0, Policy.RANDOM: 0.0}[cache.policy]
+def shortest_stay_s(cache: Cache, pins: float = 1.0) -> float:
+    """How long a page stays that is touched once and no more: one T of LRU, no time for certain where chance rules.
+
+    The clock's hand brings the count down once a round, from 1 or from as many ``pins`` as the touch made, and then
+    takes the page.
+    """
+    most = constant("page.most_usage")
+    rounds = {Policy.CLOCK: 1.0 + min(pins, most), Policy.LRU: 1.0, Policy.RANDOM: 0.0}[cache.policy]
     return rounds * cache.characteristic_s
 
 
