@@ -38,6 +38,8 @@ SELECT (SELECT wal_bytes FROM pg_stat_wal)::float8 AS wal_bytes,
     (SELECT sum(writes) FROM pg_stat_io WHERE object = 'relation'
         AND backend_type IN ('client backend', 'background writer'))::float8 AS evicted_pages,
     (SELECT sum(write_bytes) FROM pg_stat_io WHERE object = 'wal')::float8 AS wal_written,
+    (SELECT sum(read_bytes) FROM pg_stat_io
+        WHERE object = 'relation' AND context = 'bulkread')::float8 / 8192 AS scan_reads,
     (SELECT sum(autovacuum_count + autoanalyze_count) FROM pg_stat_all_tables)::float8 AS autovacuums
 """
 

@@ -3,7 +3,7 @@
 ==========  ==========================================================================================================
 settings    ``Settings``: what of postgresql.conf changes an answer here
 popularity  ``Popularity``: how unevenly the pages of a relation are touched
-cache       ``shared_buffers``, ``two_levels``, ``scan_reads``: hit ratio and pages read by relation
+cache       ``shared_buffers``, ``two_levels``: hit ratio and pages read by relation
 fit         ``fit``: popularity from reads that were counted at two or more cache sizes; ``measured_range`` without it
 wal         ``wal_volume``, ``full_page_images``: bytes since a checkpoint
 commits     ``commits_per_flush``: how many commits share a flush

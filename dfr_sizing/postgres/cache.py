@@ -74,12 +74,16 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """Of one relation: share of its accesses found, first touches found, pages read a second, pages in the cache."""
+    """Of one relation: share of its accesses found, of its first touches, pages read a second, pages in the cache.
+
+    ``scan_reads_per_s`` of the reads are by scans in a ring (context bulkread in pg_stat_io).
+    """
 
     name: str
     hit_ratio: float
     touch_hit_ratio: float
     reads_per_s: float
+    scan_reads_per_s: float
     cached_pages: float
 
 
@@ -137,20 +141,27 @@ def clock_rounds(
 
 
 def occupancy(
-    policy: Policy, touches_per_t: FloatArray, scans_per_t: float | FloatArray = 0.0
+    policy: Policy, touches_per_t: FloatArray, scans_per_t: float = 0.0, brought_per_t: float = 0.0
 ) -> FloatArray:
     """Probability that a page is in the cache, by its touches in the characteristic time; also that of a hit (PASTA).
 
-    A page is absent for 1 / rate and then stays for its mean residence, which the policy rules. Scans in a ring bring
-    no page in, but keep some there.
+    A page is absent for 1 / rate and then stays for its mean residence, which the policy rules. Scans in a ring keep
+    pages there, and leave behind what their ring held last: ``brought_per_t``, as often as that is an absent page.
     """
     if policy is Policy.LRU:
         return -np.expm1(-touches_per_t)
     if policy is Policy.RANDOM:
         return touches_per_t / (1.0 + touches_per_t)
     x = np.minimum(touches_per_t, SURELY_KEPT)
-    stays = x * clock_rounds(x, int(constant("page.most_usage")), scans_per_t)
+    stays = (x + brought_per_t) * clock_rounds(x, int(constant("page.most_usage")), scans_per_t)
     return stays / (1.0 + stays)
+
+
+def ring_pages(buffers: float) -> float:
+    """Pages that a large scan leaves in a cache of so many: the rings of its processes as they were at its end."""
+    least = constant("page.scan_ring_bytes") / constant("page.bytes")
+    most = max(least, min(constant("page.scan_ring_most"), buffers / constant("page.pins_shared_by")))
+    return constant("page.scan_processes") * min(most, buffers / 8.0)
 
 
 def residence_of_fresh(policy: Policy) -> float:
@@ -161,28 +172,45 @@ def residence_of_fresh(policy: Policy) -> float:
     return constant("page.most_usage") + 0.5 if policy is Policy.CLOCK else 1.0
 
 
-def filled_by(relations: Sequence[Relation], policy: Policy) -> Callable[[float], float]:
-    """Pages in the cache as a function of the characteristic time in seconds."""
-    counts, rates, scans = grouped(relations)
-    fresh = sum(r.fresh_per_s for r in relations) * residence_of_fresh(policy)
-    return lambda t: float(counts @ occupancy(policy, rates * t, scans * t)) + fresh * t
+@dataclass(frozen=True, slots=True)
+class Scans:
+    """Scans in a ring as one page sees them: how many come by a second, and bring it in and leave it there."""
+
+    per_s: float = 0.0
+    brought_per_s: float = 0.0
 
 
-def grouped(relations: Sequence[Relation]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Of all pages by group: their number, touches a second of each, scans a second that come by each."""
+NO_SCANS = Scans()
+
+
+def scans_of(scans_per_s: float, pages: float, buffers: float) -> Scans:
+    """Scans of a relation in a ring; which pages the rings hold at the end is taken to be chance."""
+    return Scans(scans_per_s, scans_per_s * min(1.0, ring_pages(buffers) / max(1.0, pages)))
+
+
+def filled_by(relations: Sequence[Relation], buffers: float, policy: Policy) -> Callable[[float], float]:
+    """Pages in a cache of ``buffers`` as a function of the characteristic time in seconds."""
     parts = []
     for relation in relations:
         counts, shares = relation.popularity.groups(relation.pages)
-        scans = np.full_like(counts, relation.scans_per_s)
-        parts.append(np.stack([counts, shares * relation.touches_per_s, scans]))
-    counts, rates, scans = np.concatenate(parts, axis=1) if parts else np.empty((3, 0))
-    return counts, rates, scans
+        scans = scans_of(relation.scans_per_s, relation.pages, buffers)
+        parts.append((counts, shares * relation.touches_per_s, scans))
+    plain = [part for part in parts if part[2].per_s == 0.0]
+    counts, rates = (np.concatenate([part[i] for part in plain] or [np.empty(0)]) for i in (0, 1))
+    scanned = [part for part in parts if part[2].per_s > 0.0]
+    fresh = sum(relation.fresh_per_s for relation in relations) * residence_of_fresh(policy)
+
+    def held(t: float) -> float:
+        others = sum(float(c @ _present(policy, t, r, scans)) for c, r, scans in scanned)
+        return float(counts @ _present(policy, t, rates)) + others + fresh * t
+
+    return held
 
 
 def characteristic_time(relations: Sequence[Relation], pages: float, policy: Policy) -> float:
     """Seconds at which the pages expected in the cache fill it; infinite where they never do."""
     checks.above_zero("pages of a cache", pages)
-    return _filling_time(filled_by(relations, policy), pages)
+    return _filling_time(filled_by(relations, pages, policy), pages)
 
 
 def _filling_time(held: Callable[[float], float], pages: float) -> float:
@@ -199,7 +227,7 @@ def shared_buffers(relations: Sequence[Relation], pages: float, policy: Policy =
     """
     used = [relation.with_scans_as_touches(pages) for relation in relations]
     seconds = characteristic_time(used, pages, policy)
-    return _cache(pages, policy, seconds, used, tuple(_hits(relation, seconds, policy) for relation in used))
+    return _cache(pages, policy, seconds, used, tuple(_hits(relation, pages, seconds, policy) for relation in used))
 
 
 def two_levels(relations: Sequence[Relation], buffers: float, system_pages: float) -> TwoLevels:
@@ -221,7 +249,7 @@ def two_levels(relations: Sequence[Relation], buffers: float, system_pages: floa
     hits = [_second_hits(relation, first, seconds, *each) for relation, each in zip(used, missed, strict=True)]
     asked = [Relation(r.name, r.pages, r.popularity, float(c @ m)) for r, (c, m) in zip(used, missed, strict=True)]
     system = _cache(system_pages, Policy.LRU, seconds, asked, tuple(hits))
-    scanned = sum(r.scans_per_s * (r.pages - first.of(r.name).cached_pages) for r in used)
+    scanned = sum(hits.scan_reads_per_s for hits in first.relations)
     return TwoLevels(first, system, system.reads_per_s + scanned)
 
 
@@ -229,7 +257,7 @@ def _missed(cache: Cache, relation: Relation) -> tuple[FloatArray, FloatArray]:
     """Numbers of pages of a relation, and misses a second of each such page."""
     counts, shares = relation.popularity.groups(relation.pages)
     rates = shares * relation.touches_per_s
-    return counts, rates * (1.0 - present(cache, rates, relation.scans_per_s))
+    return counts, rates * (1.0 - present(cache, rates, scans_of(relation.scans_per_s, relation.pages, cache.pages)))
 
 
 def _second_hits(relation: Relation, first: Cache, seconds: float, counts: FloatArray, misses: FloatArray) -> Hits:
@@ -238,7 +266,7 @@ def _second_hits(relation: Relation, first: Cache, seconds: float, counts: Float
     found = float(counts @ (misses * _present(Policy.LRU, max(0.0, seconds - least), misses)))
     cached = float(counts @ _present(Policy.LRU, seconds, misses))
     ratio = found / asked if asked > 0.0 else 1.0
-    return Hits(relation.name, ratio, ratio, asked - found, cached)
+    return Hits(relation.name, ratio, ratio, asked - found, 0.0, cached)
 
 
 def scans_in_a_ring(pages: float, buffers: float) -> bool:
@@ -246,52 +274,53 @@ def scans_in_a_ring(pages: float, buffers: float) -> bool:
     return pages > constant("page.scan_ring_over") * buffers
 
 
-def present(cache: Cache, touches_per_s: FloatArray, scans_per_s: float = 0.0) -> FloatArray:
+def present(cache: Cache, touches_per_s: FloatArray, scans: Scans = NO_SCANS) -> FloatArray:
     """Probability of pages to be in a cache, by their touches a second and the scans that come by."""
-    return _present(cache.policy, cache.characteristic_s, touches_per_s, scans_per_s)
+    return _present(cache.policy, cache.characteristic_s, touches_per_s, scans)
 
 
-def stays_longer(
-    cache: Cache, touches_per_s: FloatArray, seconds: FloatArray, scans_per_s: float = 0.0
-) -> FloatArray:
-    """Probability that a page which is in the cache now stays for so many seconds more.
+def stays_longer(least_s: float, mean_s: FloatArray, seconds: FloatArray) -> FloatArray:
+    """Probability that a page which is in a cache now stays for so many seconds more.
 
-    Each stay has a least length (two rounds of the clock's hand) and an exponential rest that makes up its mean
-    (touches bring it anew); the time left at any moment is that of a renewal process in equilibrium.
+    Each stay has a least length and an exponential rest that makes up its mean (touches bring it anew); the time left
+    at any moment is that of a renewal process in equilibrium.
     """
-    least = shortest_stay_s(cache)
-    if math.isinf(least):
-        return np.ones(np.broadcast_shapes(touches_per_s.shape, seconds.shape))
-    held = present(cache, touches_per_s, scans_per_s)
-    mean = np.maximum(held / np.maximum(touches_per_s * (1.0 - held), 1e-200), least)
-    rest = np.maximum(mean - least, 1e-9 * least)
-    within = (mean - np.minimum(seconds, least)) / mean
-    return np.asarray(within * np.where(seconds > least, np.exp(-np.maximum(seconds - least, 0.0) / rest), 1.0))
+    if math.isinf(least_s):
+        return np.ones(np.broadcast_shapes(mean_s.shape, seconds.shape))
+    mean = np.maximum(mean_s, least_s)
+    rest = np.maximum(mean - least_s, 1e-9 * least_s)
+    within = (mean - np.minimum(seconds, least_s)) / mean
+    return np.asarray(within * np.exp(-np.maximum(seconds - least_s, 0.0) / rest))
 
 
-def shortest_stay_s(cache: Cache) -> float:
-    """How long a page stays that is touched once: two rounds of the clock, one T of LRU, no time for certain else."""
-    rounds = {Policy.CLOCK: 2.0, Policy.LRU: 1.0, Policy.RANDOM: 0.0}[cache.policy]
+def shortest_stay_s(cache: Cache, pins: float = 1.0) -> float:
+    """How long a page stays that is touched once and no more: one T of LRU, no time for certain where chance rules.
+
+    The clock's hand brings the count down once a round, from 1 or from as many ``pins`` as the touch made, and then
+    takes the page.
+    """
+    most = constant("page.most_usage")
+    rounds = {Policy.CLOCK: 1.0 + min(pins, most), Policy.LRU: 1.0, Policy.RANDOM: 0.0}[cache.policy]
     return rounds * cache.characteristic_s
 
 
-def _present(
-    policy: Policy, seconds: float, touches_per_s: FloatArray, scans_per_s: float = 0.0
-) -> FloatArray:
+def _present(policy: Policy, seconds: float, touches_per_s: FloatArray, scans: Scans = NO_SCANS) -> FloatArray:
     if math.isinf(seconds):
         return np.asarray(touches_per_s > 0.0, dtype=np.float64)
-    return occupancy(policy, touches_per_s * seconds, scans_per_s * seconds)
+    return occupancy(policy, touches_per_s * seconds, scans.per_s * seconds, scans.brought_per_s * seconds)
 
 
-def _hits(relation: Relation, seconds: float, policy: Policy) -> Hits:
+def _hits(relation: Relation, buffers: float, seconds: float, policy: Policy) -> Hits:
     counts, shares = relation.popularity.groups(relation.pages)
-    held = _present(policy, seconds, shares * relation.touches_per_s, relation.scans_per_s)
+    scans = scans_of(relation.scans_per_s, relation.pages, buffers)
+    held = _present(policy, seconds, shares * relation.touches_per_s, scans)
     found = float(counts @ (shares * held)) if relation.touches_per_s > 0.0 else 1.0
     fresh = relation.fresh_per_s * seconds * residence_of_fresh(policy) if relation.fresh_per_s > 0.0 else 0.0
     cached = min(relation.pages, float(counts @ held) + fresh)
-    reads = relation.touches_per_s * max(0.0, 1.0 - found) + relation.scans_per_s * (relation.pages - cached)
+    scanned = relation.scans_per_s * (relation.pages - cached)
+    reads = relation.touches_per_s * max(0.0, 1.0 - found) + scanned
     accesses = relation.accesses_per_s
-    return Hits(relation.name, 1.0 - reads / accesses if accesses > 0.0 else 1.0, found, reads, cached)
+    return Hits(relation.name, 1.0 - reads / accesses if accesses > 0.0 else 1.0, found, reads, scanned, cached)
 
 
 def _cache(

@@ -123,4 +123,6 @@ def _stationary(step: FloatArray) -> FloatArray:
     size = len(step)
     equations = np.vstack([step.T - np.eye(size), np.ones(size)])
     found, *_ = np.linalg.lstsq(equations, np.append(np.zeros(size), 1.0), rcond=None)
-    return np.maximum(found, 0.0) / np.maximum(found, 0.0).sum()
+    positive: FloatArray = np.maximum(found, 0.0)
+    share: FloatArray = positive / positive.sum()
+    return share

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -21,11 +21,16 @@ PULL = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was counted at one cache size: the relations' use (their popularity is ignored) and pages read a second."""
+    """What was counted at one cache size: the relations' use (their popularity is ignored) and pages read a second.
+
+    ``reads_per_s`` are all reads (pg_statio); ``scan_reads_per_s`` those of them by scans in a ring, where there are
+    any (pg_stat_io, context bulkread). Without the latter the reads of touches drown in those of scans.
+    """
 
     buffers: float
     relations: tuple[Relation, ...]
     reads_per_s: Mapping[str, float]
+    scan_reads_per_s: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ def fit(observations: Sequence[Observation], policy: Policy = Policy.CLOCK) -> F
         errors = [error for each in observations for error in _errors(each, popularity, policy)]
         return np.array([*errors, *(PULL * (free - at_start))])
 
-    found = least_squares(residuals, at_start, bounds=(-7.0, 7.0), x_scale=1.0, diff_step=1e-4, max_nfev=200)
+    found = least_squares(residuals, at_start, bounds=(-7.0, 7.0), x_scale=1.0, diff_step=[1e-4], max_nfev=200)
     popularity = dict(zip(names, map(_from_free, found.x.reshape(-1, 2)), strict=True))
     return Fitted(popularity, max(abs(_points(each, popularity, policy)) for each in observations))
 
@@ -88,11 +93,15 @@ def _errors(observation: Observation, popularity: Mapping[str, Popularity], poli
     accesses = sum(r.accesses_per_s for r in relations)
     errors = []
     for relation in relations:
-        measured = observation.reads_per_s[relation.name]
-        missed = cache.of(relation.name).reads_per_s - measured
+        hits, counted = cache.of(relation.name), observation.reads_per_s[relation.name]
+        missed = hits.reads_per_s - counted
+        if relation.name in observation.scan_reads_per_s:
+            # What touches read tells of the popularity; what a scan reads tells more of when it came
+            counted -= observation.scan_reads_per_s[relation.name]
+            missed = hits.reads_per_s - hits.scan_reads_per_s - counted
         errors.append(100.0 * missed / max(1e-9, accesses))
         # A relation of few reads counts too, by its own measure
-        errors.append(missed / max(1e-9, np.sqrt(max(measured, 1.0) * max(relation.touches_per_s, 1.0))))
+        errors.append(missed / max(1e-9, np.sqrt(max(counted, 1.0) * max(relation.touches_per_s, 1.0))))
     return errors
 
 

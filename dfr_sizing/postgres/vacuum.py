@@ -14,14 +14,14 @@ import numpy as np
 from dfr_sizing.analytic import checks
 from dfr_sizing.drivers import constant
 from dfr_sizing.postgres.popularity import Popularity
-from dfr_sizing.postgres.settings import PAGE, Settings
+from dfr_sizing.postgres.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table as autovacuum sees it: rows, pages, those of its indexes, rows that die and come a second.
 
-    ``popularity`` is that of the changes over the table's pages. ``hot_share`` of updates leave no dead index entry.
+    ``popularity`` is that of the changes over the table's pages; ``hit_ratio`` that of the vacuum's own accesses.
     """
 
     name: str
@@ -129,11 +129,6 @@ def vacuum(table: Table, settings: Settings) -> Vacuum:
     )
     least = cost / settings.vacuum_cost_limit * settings.vacuum_cost_delay_s
     return Vacuum(after, pages, reads, dirtied, least)
-
-
-def bytes_per_s(pages_per_s: float) -> float:
-    """Pages a second as bytes a second."""
-    return pages_per_s * PAGE
 
 
 def _over(whole: float, part: float) -> float:

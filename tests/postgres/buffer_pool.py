@@ -54,6 +54,26 @@ class ClockPool:
         self.page[self.hand], self.usage[self.hand], self.where[page] = page, 1, self.hand
         self.hand = (self.hand + 1) % self.size
 
+    def scan(self, start: int, pages: int, ring_size: int) -> int:
+        """Pages read by a scan in a ring, from ``start`` once around; a buffer that others touched leaves the ring."""
+        ring: list[int] = []
+        read = 0
+        for step in range(pages):
+            page = (start + step) % pages
+            at = self.where.get(page)
+            if at is not None:
+                self.usage[at] = max(1, self.usage[at])
+                continue
+            slot = read % ring_size
+            read += 1
+            if len(ring) > slot and self.usage[ring[slot]] <= 1:
+                del self.where[self.page[ring[slot]]]
+                self.page[ring[slot]], self.usage[ring[slot]], self.where[page] = page, 1, ring[slot]
+                continue
+            self._take(page)
+            ring[slot : slot + 1] = [self.where[page]]
+        return read
+
     def begin_checkpoint(self) -> list[int]:
         """What the checkpoint has to write, in the order of files."""
         self.flagged = set(self.dirty)

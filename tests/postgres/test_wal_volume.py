@@ -46,7 +46,7 @@ def test_images_are_the_distinct_pages_that_were_changed(popularity: Popularity)
 def test_the_rate_of_images_adds_up_to_their_number_and_only_falls(made: list[Changes], seconds: float) -> None:
     middle, weight = np.polynomial.legendre.leggauss(300)
     # By log time, for the hottest page's rate decays in a fraction of a second
-    low, high = np.log(1e-7 * seconds), np.log(seconds)
+    low, high = np.log(1e-12 * seconds), np.log(seconds)
     times = np.exp((middle + 1.0) / 2.0 * (high - low) + low)
     rates = np.array([full_page_rate(made, float(t)) for t in times])
     total = float((weight * rates * times).sum() * (high - low) / 2.0)
