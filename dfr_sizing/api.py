@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dfr_sizing.catalogue import load_catalogue
+from dfr_sizing.catalogue.types import DiskType
 from dfr_sizing.model import BUNDLED, Model, load_model
 from dfr_sizing.recommend.answer import FULL_EFFORT, recommend
 from dfr_sizing.recommend.evaluate import Effort, Progress
@@ -40,6 +41,15 @@ def size(
             overrides["registry.farmers"] = farmers
         asked = load_scenario(scenario, overrides)
     calibrated = model if isinstance(model, Model) else load_model(model)
-    catalogue = load_catalogue(asked.prices.own)
+    catalogue = load_catalogue(asked.prices.own, _own_disks(asked.hosting.own_disk))
     with workers(processes) as pool:
         return recommend(asked, calibrated, catalogue, seed, progress, effort, pool)
+
+
+def _own_disks(entry: str) -> tuple[DiskType, ...]:
+    """The measured disk of an entry file, if one is given."""
+    if not entry:
+        return ()
+    from dfr_sizing.storage import read_disk  # noqa: PLC0415 - seldom asked for
+
+    return (read_disk(Path(entry)),)

@@ -77,6 +77,20 @@ def configured(name: str) -> float:
     return float(value) if isinstance(value, bool) else value.mid
 
 
+def drill_rules() -> dict[str, Driver]:
+    """How a restore drill is made and judged, by name, in the order of data/drill.toml. No answer depends on them."""
+    return _read("drill.toml")
+
+
+@cache
+def drill_rule(name: str) -> Interval:
+    """One of them."""
+    value = drill_rules()[name].value
+    if isinstance(value, bool):
+        raise TypeError(name)
+    return value
+
+
 @cache
 def rule(name: str) -> float:
     """The mid value of a sizing rule."""

@@ -159,6 +159,10 @@ class Recovery(_Section):
     strategy: Literal["auto", "backup-restore", "pilot-light", "warm-standby", "hot-standby"] = Field(
         default="auto", description="disaster recovery strategy; auto: the cheapest that meets RTO and RPO"
     )
+    profile: str = Field(
+        default="",
+        description="recovery profile that dfr-size drill wrote: measured in place of stated rates",
+    )
 
 
 Provider = Literal["aws", "azure", "gcp", "on-premises", "private-cloud"]
@@ -177,6 +181,9 @@ class Hosting(_Section):
     )
     regions: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(
         default=(), description="regions allowed, as the provider names them; empty: all"
+    )
+    own_disk: str = Field(
+        default="", description="entry of a disk that dfr-size probe disk wrote: measured in place of own hosting's"
     )
 
 

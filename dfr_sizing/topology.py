@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from dfr_sizing.catalogue import DiskType, InstanceType, Place, PriceLabel
 from dfr_sizing.drivers import rule
 from dfr_sizing.ledger import Assumption, Label
 from dfr_sizing.model import Model
-from dfr_sizing.simulation.system import Cpu, Disk, System
+from dfr_sizing.simulation.system import PAGE_BYTES, Burst, Cpu, Disk, System
+from dfr_sizing.storage import Limit, VolumeLimits, volume_limits
 
 GIB = 2**30
 
@@ -118,8 +120,38 @@ def host_cpu(instance: InstanceType, model: Model) -> Cpu:
     )
 
 
+def limits_of(volume: Volume, database: InstanceType) -> VolumeLimits:
+    """What a database's volume and its instance give together, base and burst."""
+    return volume_limits(volume.disk, volume.storage_gib, database, iops=volume.iops, mb_per_s=volume.mb_per_s)
+
+
+def simulated_disk(limits: VolumeLimits, disk: DiskType, charged: float = 0.0) -> Disk:
+    """The engines' disk: two pipes, each with its bucket, of which a share ``charged`` is full at the start.
+
+    At 0 it has no bursts at all: what it does for as long as one likes. Bytes that can never be fewer than those of
+    the operations limit no read, and are left out: the engines need not count them.
+    """
+    fastest = limits.operations.bucket.burst_rate if charged > 0.0 else limits.operations.bucket.rate
+    return Disk(
+        iops=limits.operations.bucket.rate,
+        read_latency_s=disk.read_latency_ms.mid / 1e3,
+        flush_latency_s=disk.write_latency_ms.mid / 1e3,
+        write_bytes_per_s=limits.bytes.bucket.rate,
+        bytes_per_s=limits.bytes.bucket.rate if limits.bytes.bucket.rate < fastest * PAGE_BYTES else math.inf,
+        iops_burst=_burst(limits.operations, charged),
+        bytes_burst=_burst(limits.bytes, charged),
+    )
+
+
+def _burst(limit: Limit, charged: float) -> Burst | None:
+    bucket = limit.bucket
+    if charged <= 0.0 or not bucket.bursts:
+        return None
+    return Burst(bucket.burst_rate, bucket.most, charged * bucket.most)
+
+
 def system_of(topology: Topology, model: Model, nodes_down: int = 0) -> System:
-    """The deployment as the simulation sees it, some application nodes down."""
+    """The deployment as the simulation sees it, some application nodes down; its disk without bursts."""
     nodes = max(1, topology.nodes - nodes_down)
     application = host_cpu(topology.application, model)
     return System(
@@ -129,12 +161,7 @@ def system_of(topology: Topology, model: Model, nodes_down: int = 0) -> System:
         workers_per_node=topology.workers_per_node,
         backlog=int(rule("odoo.backlog_per_worker")) * topology.workers_per_node,
         parallel_pool=int(rule("postgresql.parallel_pool_per_vcpu") * topology.database.vcpus),
-        disk=Disk(
-            iops=float(min(topology.iops, topology.database.disk_iops)),
-            read_latency_s=topology.disk.read_latency_ms.mid / 1e3,
-            flush_latency_s=topology.disk.write_latency_ms.mid / 1e3,
-            write_bytes_per_s=1e6 * min(topology.volume.mb_per_s, topology.database.disk_mb_per_s),
-        ),
+        disk=simulated_disk(limits_of(topology.volume, topology.database), topology.disk),
         cron_per_node=int(rule("odoo.cron_workers")),
         round_trip_s=rule("search.network_ms") / 1e3,
     )

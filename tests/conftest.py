@@ -91,6 +91,13 @@ def place() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture
+def quick_place() -> Iterator[Path]:
+    """The same in memory."""
+    with stand_in_process.reachable_folder(in_memory=True) as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def running() -> Iterator[stand_in_process.Running]:
     """One stand-in with two workers for all tests that leave it standing."""

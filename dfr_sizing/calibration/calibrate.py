@@ -21,7 +21,7 @@ from dfr_sizing.calibration.inspect import class_defects, defects_of, step_defec
 from dfr_sizing.calibration.operations import operations_of
 from dfr_sizing.calibration.runs import think_stretch
 from dfr_sizing.calibration.shapes import Shape, shape_of
-from dfr_sizing.calibration.steps import LoadStep, classes_of, load, read_steps
+from dfr_sizing.calibration.steps import Loaded, LoadStep, classes_of, load, read_steps
 from dfr_sizing.calibration.utilisation_law import Prior, Shared
 from dfr_sizing.calibration.windows import Windows, reference_speed_ms, smallest, windows_of, without_cpu
 from dfr_sizing.drivers import rule
@@ -75,8 +75,9 @@ def calibrate(
 ) -> Calibration:
     """Calibrate on recordings. Raises InputError where they cannot be relied on."""
     loaded = [load(folder) for folder in folders]
-    recordings = tuple(one.recording for one in loaded)
     defects = [defect for one in loaded for defect in defects_of(one)]
+    loaded = [_with_rows(one, base) for one in loaded]
+    recordings = tuple(one.recording for one in loaded)
     refuse(defects)
     classes = classes_of(recordings)
     steps: list[LoadStep] = []
@@ -100,6 +101,15 @@ def calibrate(
     checks = tuple(check_steps(model, [step.run for step in used], seed, processes))
     found_out = Calibration(model, recordings, tuple(used), tuple(defects), demands, checks)
     return replace(found_out, model=replace(model, check_error=check_error(found_out)))
+
+
+def _with_rows(loaded: Loaded, base: Model) -> Loaded:
+    """A recording with the size of its table, the base's where nobody could ask for it (inspect names that)."""
+    server = loaded.recording.server
+    if server.rows > 0:
+        return loaded
+    recording = replace(loaded.recording, server=replace(server, rows=base.table_rows))
+    return replace(loaded, recording=recording)
 
 
 def check_error(found: Calibration) -> dict[str, float]:

@@ -26,7 +26,7 @@ SIGNIFICANT = 8.0
 
 def defects_of(loaded: Loaded) -> list[Defect]:
     """What concerns the recording as a whole."""
-    return [*_cut_short(loaded), *_log_defects(loaded), *_cpu_defects(loaded)]
+    return [*_cut_short(loaded), *_log_defects(loaded), *_cpu_defects(loaded), *_size_defects(loaded)]
 
 
 def step_defects(loaded: Loaded, steps: Sequence[LoadStep]) -> list[Defect]:
@@ -117,6 +117,13 @@ def _cpu_defects(loaded: Loaded) -> Iterator[Defect]:
                 loaded.recording.name,
                 Consequence.WIDENED,
             )
+
+
+def _size_defects(loaded: Loaded) -> Iterator[Defect]:
+    """What a search costs at another size of the table is told from this one."""
+    if loaded.recording.server.rows == 0:
+        why = "how many rows its farmers' table has is not known, and taken as the base model's"
+        yield Defect(why, loaded.recording.name, Consequence.WIDENED)
 
 
 def _log_defects(loaded: Loaded) -> Iterator[Defect]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import tomllib
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -39,11 +39,13 @@ PRICE_FILES = ("prices_aws.csv", "prices_azure.csv", "prices_gcp.csv")
 _PLACE_COLUMNS = "provider,region,city,country,source,date"
 _INSTANCE_COLUMNS = (
     "provider,role,name,family,vcpus,threads_per_core,memory_gib,core_speed_low,core_speed_mid,core_speed_high,"
-    "smt_gain_low,smt_gain_mid,smt_gain_high,disk_iops,disk_mb_per_s,burstable,source,date,label"
+    "smt_gain_low,smt_gain_mid,smt_gain_high,disk_iops,disk_mb_per_s,burst_disk_iops,burst_disk_mb_per_s,"
+    "burst_minutes,burstable,source,date,label"
 )
 _DISK_COLUMNS = (
-    "provider,role,name,min_gib,max_gib,base_iops,base_mb_per_s,iops_per_gib,mb_per_s_per_gib,max_iops,max_mb_per_s,"
-    "striped_from_gib,striped_iops,striped_mb_per_s,read_latency_ms_low,read_latency_ms_mid,read_latency_ms_high,"
+    "provider,role,name,min_gib,max_gib,base_iops,base_mb_per_s,iops_per_gib,mb_per_s_per_gib,least_iops,"
+    "least_mb_per_s,max_iops,max_mb_per_s,max_iops_per_gib,max_mb_per_s_per_iops,striped_from_gib,stripes,burst_iops,"
+    "burst_mb_per_s,burst_credits,burst_minutes,on_demand_iops,on_demand_mb_per_s,read_latency_ms_low,read_latency_ms_mid,read_latency_ms_high,"
     "write_latency_ms_low,write_latency_ms_mid,write_latency_ms_high,source,date"
 )
 _PRICE_COLUMNS = "provider,region,item,unit,term,usd,source,date,label"
@@ -52,17 +54,22 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 _Record = TypeVar("_Record")
 
 
-def load_catalogue(own_hosting_overrides: Mapping[str, float] | None = None) -> Catalogue:
+def load_catalogue(
+    own_hosting_overrides: Mapping[str, float] | None = None, disks: Iterable[DiskType] = ()
+) -> Catalogue:
     """Read the catalogue that ships with the package, once.
 
     ``own_hosting_overrides`` replaces inputs of ``own_hosting.toml`` by key, for instance
-    ``{"power_usd_per_kwh": 0.31}``; InputError for an unknown key or a figure not above 0. ValueError, naming file and
-    line, where a shipped file is not sound.
+    ``{"power_usd_per_kwh": 0.31}``; InputError for an unknown key or a figure not above 0. ``disks`` (measured ones,
+    as ``storage.read_disk`` reads them) take the place of the shipped disks of their provider and role, at the price
+    that own hosting has for storage. ValueError, naming file and line, where a shipped file is not sound.
     """
     shipped = _shipped()
-    if not own_hosting_overrides:
+    own = tuple(disks)
+    if not own_hosting_overrides and not own:
         return shipped.catalogue
-    return shipped.with_own_hosting(with_overrides(shipped.hosting, own_hosting_overrides))
+    hosting = with_overrides(shipped.hosting, own_hosting_overrides) if own_hosting_overrides else shipped.hosting
+    return shipped.with_own(hosting, own)
 
 
 def read_catalogue(directory: Traversable) -> Catalogue:
@@ -86,9 +93,11 @@ class _Files:
     hosting: OwnHosting
     catalogue: Catalogue
 
-    def with_own_hosting(self, hosting: OwnHosting) -> Catalogue:
-        """Build the same catalogue with own hosting at other costs."""
-        return _assemble(self.places, self.instances, self.disks, self.listed, hosting)
+    def with_own(self, hosting: OwnHosting, disks: tuple[DiskType, ...]) -> Catalogue:
+        """Build the same catalogue with own hosting at other costs, and with disks of one's own."""
+        theirs = {(disk.provider, disk.role) for disk in disks}
+        kept = tuple(disk for disk in self.disks if (disk.provider, disk.role) not in theirs)
+        return _assemble(self.places, self.instances, (*kept, *disks), self.listed, hosting)
 
 
 def _read_files(directory: Traversable) -> _Files:
@@ -238,6 +247,8 @@ def _place(row: _Row) -> Place:
 
 
 def _instance(row: _Row) -> InstanceType:
+    if (row.whole("burst_disk_iops") > 0) != (row.number("burst_minutes") > 0):
+        row.fail("burst_disk_iops and burst_minutes go together")
     return InstanceType(
         provider=row.one_of("provider", PROVIDERS),
         role=row.choice("role", Role),
@@ -250,6 +261,9 @@ def _instance(row: _Row) -> InstanceType:
         smt_gain=row.interval("smt_gain"),
         disk_iops=row.whole("disk_iops"),
         disk_mb_per_s=row.positive("disk_mb_per_s"),
+        burst_disk_iops=row.whole("burst_disk_iops"),
+        burst_disk_mb_per_s=row.number("burst_disk_mb_per_s"),
+        burst_minutes=row.number("burst_minutes"),
         burstable=row.flag("burstable"),
         source=row.text("source"),
         date=row.day("date"),
@@ -258,6 +272,10 @@ def _instance(row: _Row) -> InstanceType:
 
 
 def _disk(row: _Row) -> DiskType:
+    if row.whole("striped_from_gib") > 0 and row.whole("stripes") < 2:
+        row.fail(f"stripes is {row.whole('stripes')}, but must be 2 or more of a disk that stripes")
+    if row.whole("burst_iops") > 0 and row.number("burst_credits") == row.number("burst_minutes") == 0:
+        row.fail("a burst needs burst_credits or burst_minutes")
     return DiskType(
         provider=row.one_of("provider", PROVIDERS),
         role=row.choice("role", Role),
@@ -268,11 +286,20 @@ def _disk(row: _Row) -> DiskType:
         base_mb_per_s=row.number("base_mb_per_s"),
         iops_per_gib=row.number("iops_per_gib"),
         mb_per_s_per_gib=row.number("mb_per_s_per_gib"),
+        least_iops=row.whole("least_iops"),
+        least_mb_per_s=row.number("least_mb_per_s"),
         max_iops=row.whole("max_iops"),
         max_mb_per_s=row.positive("max_mb_per_s"),
+        max_iops_per_gib=row.number("max_iops_per_gib"),
+        max_mb_per_s_per_iops=row.number("max_mb_per_s_per_iops"),
         striped_from_gib=row.whole("striped_from_gib"),
-        striped_iops=row.whole("striped_iops"),
-        striped_mb_per_s=row.number("striped_mb_per_s"),
+        stripes=row.whole("stripes"),
+        burst_iops=row.whole("burst_iops"),
+        burst_mb_per_s=row.number("burst_mb_per_s"),
+        burst_credits=row.number("burst_credits"),
+        burst_minutes=row.number("burst_minutes"),
+        on_demand_iops=row.whole("on_demand_iops"),
+        on_demand_mb_per_s=row.number("on_demand_mb_per_s"),
         read_latency_ms=row.interval("read_latency_ms"),
         write_latency_ms=row.interval("write_latency_ms"),
         source=row.text("source"),

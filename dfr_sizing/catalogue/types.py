@@ -66,7 +66,8 @@ class InstanceType:
 
     ``core_speed`` is per physical core on AWS m5 = 1.00; ``smt_gain`` (g) is what a second thread brings: a host of
     n cores with two threads each is worth n x (1 + (g - 1)) cores when all its threads are busy, and 1.0 means that
-    the second thread brings nothing. ``disk_iops`` and ``disk_mb_per_s`` are the instance's own sustained caps.
+    the second thread brings nothing. ``disk_iops`` and ``disk_mb_per_s`` are the instance's own sustained caps; it may
+    go up to ``burst_disk_iops`` and ``burst_disk_mb_per_s`` for ``burst_minutes`` on a full bucket (0: no burst).
     """
 
     provider: str
@@ -80,6 +81,9 @@ class InstanceType:
     smt_gain: Interval
     disk_iops: int
     disk_mb_per_s: float
+    burst_disk_iops: int
+    burst_disk_mb_per_s: float
+    burst_minutes: float
     burstable: bool
     source: str
     date: date
@@ -93,13 +97,19 @@ class InstanceType:
 
 @dataclass(frozen=True, slots=True)
 class DiskType:
-    """A kind of volume: IOPS and MB/s it starts with, what can be bought on top, and its latency.
+    """A kind of volume: IOPS and MB/s it starts with, what can be bought on top, its burst, and its latency.
 
     A need below ``min_gib`` is bought, and billed, as ``min_gib``; tiers sold whole (Azure P10) have
     ``min_gib == max_gib``. A volume of s GiB has ``base_iops + iops_per_gib x s`` IOPS for its price per GiB, never
-    over ``max_iops``; above that, further IOPS are bought where the catalogue has a price for them (unit
-    ``iops-month``). From ``striped_from_gib`` on (0: never) the base figures are ``striped_iops`` and
-    ``striped_mb_per_s`` instead.
+    under ``least_iops`` or over ``max_iops``; above that, further IOPS are bought where the catalogue has a price for
+    them (unit ``iops-month``), up to ``max_iops_per_gib`` x s, and MB/s up to ``max_mb_per_s_per_iops`` times the IOPS
+    (0: no such ratio). From ``striped_from_gib`` on (0: never) it is ``stripes`` volumes of s / stripes GiB each.
+
+    While it has credits a volume does up to ``burst_iops`` and ``burst_mb_per_s`` (0: no burst). It holds
+    ``burst_credits`` operations (EBS gp2) or as many as last ``burst_minutes`` at the burst (Azure).
+    ``on_demand_iops`` and ``on_demand_mb_per_s`` are what it does without end where that is switched on, for a fee.
+
+    Latencies are of one operation on an idle volume: mid is the mean, low and high are exceeded by 95 % and 5 %.
     """
 
     provider: str
@@ -111,11 +121,20 @@ class DiskType:
     base_mb_per_s: float
     iops_per_gib: float
     mb_per_s_per_gib: float
+    least_iops: int
+    least_mb_per_s: float
     max_iops: int
     max_mb_per_s: float
+    max_iops_per_gib: float
+    max_mb_per_s_per_iops: float
     striped_from_gib: int
-    striped_iops: int
-    striped_mb_per_s: float
+    stripes: int
+    burst_iops: int
+    burst_mb_per_s: float
+    burst_credits: float
+    burst_minutes: float
+    on_demand_iops: int
+    on_demand_mb_per_s: float
     read_latency_ms: Interval
     write_latency_ms: Interval
     source: str

@@ -53,6 +53,8 @@ OVERRIDES = {
     "rto_hours": "recovery.rto_hours",
     "rpo_minutes": "recovery.rpo_minutes",
     "dr_strategy": "recovery.strategy",
+    "recovery_profile": "recovery.profile",
+    "own_disk": "hosting.own_disk",
 }
 """Options and the scenario's fields that they override. Values are text; an interval is written low,mid,high."""
 LISTS = {"provider", "country", "region"}
@@ -72,6 +74,9 @@ def size(
     ] = None,
     country: Annotated[list[str] | None, typer.Option(help="Country allowed (repeat), ISO code.")] = None,
     region: Annotated[list[str] | None, typer.Option(help="Region allowed (repeat).")] = None,
+    own_disk: Annotated[
+        str | None, typer.Option(help="What dfr-size probe disk measured, in place of own hosting's disk.")
+    ] = None,
     term: Annotated[str | None, typer.Option(help="on-demand, 1-year or 3-year prices.")] = None,
     currency: Annotated[str | None, typer.Option(help="Currency of the answer, with --currency-rate.")] = None,
     currency_rate: Annotated[str | None, typer.Option(help="Units of the currency for a US dollar.")] = None,
@@ -84,6 +89,9 @@ def size(
     rpo_minutes: Annotated[str | None, typer.Option(help="Recovery point objective.")] = None,
     dr_strategy: Annotated[
         str | None, typer.Option(help="auto, backup-restore, pilot-light, warm-standby or hot-standby.")
+    ] = None,
+    recovery_profile: Annotated[
+        str | None, typer.Option(help="What dfr-size drill measured, in place of stated rates of recovery.")
     ] = None,
     as_shipped: Annotated[bool, typer.Option("--as-shipped", help="The DFR's code without the two indexes.")] = False,
     setting: Annotated[
@@ -215,6 +223,7 @@ def _show_infeasible(answer: Infeasible, seed: int, model: str, *, as_json: bool
 
 def main() -> NoReturn:
     """Run `dfr-size`; every failure that a user can cause is one sentence on standard error."""
+    from dfr_sizing.cli import drill as _drill
     from dfr_sizing.cli import model as _model
     from dfr_sizing.cli import probe as _probe
     from dfr_sizing.cli import scenario as _scenario
@@ -225,8 +234,9 @@ def main() -> NoReturn:
     app.add_typer(_model.app, name="model")
     app.add_typer(_staging.app, name="staging")
     app.command("seed-staging")(_staging.seed)
-    app.command()(_probe.probe)
+    app.add_typer(_probe.app, name="probe")
     app.command()(calibrate)
+    app.command()(_drill.drill)
     try:
         status = app(standalone_mode=False)
     except Stopped:

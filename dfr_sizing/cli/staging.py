@@ -42,7 +42,7 @@ def up(
     The password of its users (officer01 to officer99, enumerator01 to enumerator99, external01) is read from
     DFR_STAGING_PASSWORD.
     """
-    _check_installed()
+    check_installed()
     from dfr_sizing.staging.stand_in import StandIn, run
 
     raise typer.Exit(run(StandIn(workers, port, folder, database, mapping, postgresql, once_ready), say))
@@ -69,7 +69,7 @@ def seed(
 
     The staging file must say is_staging = true, and its database must be marked as staging by hand.
     """
-    _check_installed()
+    check_installed()
     from dataclasses import replace
 
     from dfr_sizing.cli.progress import progress_bar
@@ -100,15 +100,15 @@ def seed(
     say("".join(f"{table}: {count:,} seeded rows\n" for table, count in rows.items() if count))
 
 
-def _check_installed() -> None:
-    """What only load tests need is not installed with the rest."""
+def check_installed() -> None:
+    """What only load tests and drills need is not installed with the rest. Raises InputError."""
     from importlib.util import find_spec
 
     from dfr_sizing.errors import InputError
 
     if find_spec("psycopg") is None:
         remedy = "pip install 'dfr-size[loadtest]'"
-        raise InputError("psycopg", "not installed", "there for staging systems", remedy)
+        raise InputError("psycopg", "not installed", "there for staging systems and drills", remedy)
 
 
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:

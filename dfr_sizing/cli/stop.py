@@ -13,6 +13,7 @@ from typing import NoReturn
 STOPPED = 130
 AT_MOST_S = 0.7
 """Time to clear up in; whoever presses Ctrl-C waits no longer."""
+_at_most_s = AT_MOST_S
 _last_word = "stopped; nothing was written."
 
 
@@ -30,7 +31,7 @@ def listen() -> None:
                 os._exit(STOPPED)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGALRM, lambda _signal, _frame: _end_now(say_so=True))
-            signal.setitimer(signal.ITIMER_REAL, AT_MOST_S)
+            signal.setitimer(signal.ITIMER_REAL, _at_most_s)
             raise Stopped
 
         signal.signal(signal.SIGINT, stop)
@@ -67,6 +68,14 @@ def _end_now(*, say_so: bool) -> NoReturn:
         child.kill()
     _end_server()
     os._exit(STOPPED)
+
+
+def allow(seconds: float) -> None:
+    """More time to clear up in, for a command that has servers to end and gigabytes to remove; SIGTERM counts too."""
+    global _at_most_s  # noqa: PLW0603  (as below)
+    _at_most_s = seconds
+    if callable(told := signal.getsignal(signal.SIGINT)):
+        signal.signal(signal.SIGTERM, told)
 
 
 def last_word(text: str) -> None:

@@ -94,10 +94,13 @@ def more_often(
         more = (max(0.0, rate - of.rate_per_s) * takes[of.name] for of in drawn if of.name in rare)
         return sum(more, np.zeros(len(there)))
 
-    rate, too_often = 0.0, wanted
-    for _ in range(BISECTIONS):
+    def fits(rate: float) -> bool:
+        return bool((added(rate) <= room).all())
+
+    rate, too_often = (wanted, wanted) if fits(wanted) else (0.0, wanted)
+    for _ in range(BISECTIONS if rate < too_often else 0):
         middle = (rate + too_often) / 2.0
-        rate, too_often = (middle, too_often) if bool((added(middle) <= room).all()) else (rate, middle)
+        rate, too_often = (middle, too_often) if fits(middle) else (rate, middle)
     told = tuple(replace(of, rate_per_s=max(of.rate_per_s, rate)) if of.name in rare else of for of in drawn)
     return told, float((added(rate) / there)[:2].max())
 

@@ -53,8 +53,8 @@ def read_facts(speed_ms: float) -> Facts:
     return Facts(
         name=platform.node() or "unnamed",
         identity=identity(),
-        cpu=_cpu(),
-        cores=_cores(),
+        cpu=cpu_name(),
+        cores=cores(),
         threads_per_core=_threads_per_core(),
         memory_bytes=_memory(),
         disk=_disk(),
@@ -62,7 +62,19 @@ def read_facts(speed_ms: float) -> Facts:
     )
 
 
-def _cpu() -> str:
+def waited_for_cpu_s(file: Path = Path("/proc/pressure/cpu")) -> float | None:
+    """Seconds since the start in which some process of the host waited for a CPU; None where the kernel does not tell.
+
+    Source: the kernel's pressure stall information (Documentation/accounting/psi.rst), its total in microseconds.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        some = file.read_text(encoding="ascii").splitlines()[0]
+        return int(some.rpartition("total=")[2]) / 1e6
+    return None
+
+
+def cpu_name() -> str:
+    """The processor by the name that the kernel tells, or its architecture."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             name, _, value = line.partition(":")
@@ -71,7 +83,7 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()  # an ARM's kernel tells no name
 
 
-def _cores() -> int:
+def cores() -> int:
     """CPUs that this process may run on, and no more than its control group's quota is worth."""
     allowed = len(os.sched_getaffinity(0))
     return max(1, min(allowed, int(quota())) if quota() else allowed)

@@ -114,7 +114,11 @@ class Statistics:
             found = self._asked("rows", "SELECT to_regclass(%(table)s) AS oid", {"table": table})
             if found and found[0]["oid"] is not None:
                 named = f"SELECT count(*) AS rows FROM {table}"  # noqa: S608 - one of FARMER_TABLES
-                estimate = "SELECT reltuples AS rows FROM pg_class WHERE oid = to_regclass(%(table)s)"
+                # A table that was never analyzed has -1 reltuples; the counters know of its rows before.
+                estimate = """
+                    SELECT greatest(c.reltuples, s.n_live_tup) AS rows FROM pg_class c
+                    LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid WHERE c.oid = to_regclass(%(table)s)
+                """
                 rows = self._asked("count of rows", named, limit_ms=COUNT_MS) or self._asked(
                     "rows", estimate, {"table": table}
                 )

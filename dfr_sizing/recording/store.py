@@ -22,6 +22,7 @@ from dfr_sizing.recording.types import (
     Snapshot,
     Step,
 )
+from dfr_sizing.whole import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ POSTGRESQL, LOG = "postgresql.json.gz", "odoo.log.gz"
 def write_recording(folder: Path, recording: Recording) -> None:
     """Write recording.json."""
     told = {"format": FORMAT, **asdict(recording)}
-    _whole(folder / ABOUT, (json.dumps(told, indent=1) + "\n").encode())
+    write_whole(folder / ABOUT, (json.dumps(told, indent=1) + "\n").encode())
 
 
 def read_recording(folder: Path) -> Recording:
@@ -82,7 +83,7 @@ def read_seconds(folder: Path) -> pd.DataFrame | None:
 
 def write_snapshots(folder: Path, snapshots: Sequence[Snapshot]) -> None:
     """Write PostgreSQL's statistics at the edges of the steps."""
-    _whole(folder / POSTGRESQL, gzip.compress(json.dumps([asdict(one) for one in snapshots]).encode(), mtime=0))
+    write_whole(folder / POSTGRESQL, gzip.compress(json.dumps([asdict(one) for one in snapshots]).encode(), mtime=0))
 
 
 def read_snapshots(folder: Path) -> tuple[Snapshot, ...]:
@@ -99,7 +100,7 @@ def read_snapshots(folder: Path) -> tuple[Snapshot, ...]:
 
 def write_log(folder: Path, lines: Iterable[str]) -> None:
     """Keep the lines of Odoo's access log from the time of the run."""
-    _whole(folder / LOG, gzip.compress("".join(line.rstrip("\n") + "\n" for line in lines).encode(), mtime=0))
+    write_whole(folder / LOG, gzip.compress("".join(line.rstrip("\n") + "\n" for line in lines).encode(), mtime=0))
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:
@@ -125,10 +126,3 @@ def _read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         raise InputError(
             "the recording", path, f"a file with {', '.join(columns)}", f"record it again ({error})"
         ) from None
-
-
-def _whole(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(path.suffix + ".part")
-    beside.write_bytes(content)
-    beside.replace(path)

@@ -97,7 +97,7 @@ def _rounds(
         s.free_parallel += r.helpers
         stage = NEXT
         if r.pages > 0.0:
-            delay = read_pages(s, pipes, r.pages)
+            delay = read_pages(s, pipes, r.pages, r.read_factor)
     if stage == NEXT and delay == 0.0:
         r.round += 1
         stage = PYTHON
@@ -251,6 +251,7 @@ def _borrowed_columns(c: Columns) -> Columns:
         borrowed(c.think_s),
         borrowed(c.late_s),
         borrowed(c.reach),
+        borrowed(c.read_factor),
     )
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import simpy
 
 from dfr_sizing.simulation.jit import in_python
-from dfr_sizing.simulation.system import Burst, Cpu, Disk, WorkerLife
-from dfr_sizing.simulation.token_bucket import PAGE_BYTES, serve
+from dfr_sizing.simulation.system import PAGE_BYTES, Burst, Cpu, Disk, WorkerLife
+from dfr_sizing.simulation.token_bucket import serve
 
 TOLERANCE = 1e-12
 """A job counts as done when it is this near to its end, relative to what the host attained and to the clock: both are
@@ -171,11 +171,14 @@ class Volume:
         self._operations = Pipe(disk.iops, disk.iops_burst)
         self._bytes = Pipe(disk.bytes_per_s, disk.bytes_burst)
 
-    def read(self, pages: float) -> simpy.Event:
-        """An event that succeeds when a backend has read ``pages`` pages, one after the other."""
+    def read(self, pages: float, factor: float = 1.0) -> simpy.Event:
+        """An event that succeeds when a backend has read ``pages`` pages, one after the other.
+
+        ``factor`` is their latency over the disk's mean.
+        """
         self.reads += pages
         start = self._take(pages)
-        end = max(self._operations.free_at, start + pages * self.disk.read_latency_s)
+        end = max(self._operations.free_at, start + pages * self.disk.read_latency_s * factor)
         return self.env.timeout(max(end, self._bytes.free_at) - self.env.now)
 
     def write(self, pages: float) -> None:

@@ -31,7 +31,7 @@ class Stream:
     """Requests of one class. ``rate_per_s``: arrivals a second; for closed users, the class's weight in the mix.
 
     ``app_factor`` and ``database_factor`` multiply the CPU demand (contention, calibration); ``miss_ratio`` is the
-    share of a request's pages that are read from disk.
+    share of a request's pages that are read from disk, ``read_cv`` the coefficient of variation of one read's latency.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Stream:
     database_factor: float = 1.0
     client_cpu_s: float = 0.0
     miss_ratio: float = 0.0
+    read_cv: float = 0.0
 
     @property
     def app_cpu_s(self) -> float:
@@ -69,6 +70,7 @@ class Profile:
     reach: float = 1.0
     client_cpu_s: float = 0.0
     miss_ratio: float = 0.0
+    read_cv: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.rate_by_hour) != HOURS or not all(0.0 <= rate < math.inf for rate in self.rate_by_hour):
@@ -111,6 +113,7 @@ def draw_day(profiles: Sequence[Profile], seed: int, replication: int = 0, compr
             profile.background,
             client_cpu_s=profile.client_cpu_s,
             miss_ratio=profile.miss_ratio,
+            read_cv=profile.read_cv,
         )
         for profile in profiles
     ]
@@ -174,7 +177,7 @@ def _with_demands(
 ) -> Requests:
     """Requests with what they take. That is drawn class by class; ``drawn_as`` is the place of each request there."""
     drawn = [_demands(stream, int(count), seed, replication) for stream, count in zip(streams, counts, strict=True)]
-    columns = [np.concatenate(column)[drawn_as] for column in zip(*drawn, strict=True)] or [np.empty(0)] * 5
+    columns = [np.concatenate(column)[drawn_as] for column in zip(*drawn, strict=True)] or [np.empty(0)] * 6
     index = np.repeat(np.arange(len(streams)), counts)[drawn_as]
 
     def of_class(values: list[float]) -> FloatArray:
@@ -195,6 +198,7 @@ def _with_demands(
         flush_factor=columns[4],
         statements=of_class([stream.cost.statements for stream in streams]),
         background=np.array([stream.background for stream in streams], dtype=bool)[index],
+        read_factor=columns[5] if any(stream.read_cv > 0.0 for stream in streams) else np.empty(0),
     )
 
 
@@ -215,7 +219,22 @@ def _demands(stream: Stream, count: int, seed: int, replication: int) -> tuple[F
         reads,
         cost.wal_bytes * size,
         flush,
+        _read_factors(stream, reads, seed, replication),
     )
+
+
+def _read_factors(stream: Stream, reads: FloatArray, seed: int, replication: int) -> FloatArray:
+    """The mean latency of each request's reads over that of the disk: of n reads it varies by 1 / sqrt(n).
+
+    A sum of lognormal latencies is taken as lognormal with its mean and variance (Fenton 1960). It has a stream of its
+    own, so that what else is drawn does not change with it.
+    """
+    if stream.read_cv == 0.0:
+        return np.ones(len(reads))
+    rng = generator(seed, "read latency", stream.name, replication)
+    variance = np.log1p(stream.read_cv**2 / np.maximum(reads, 1.0))
+    factors: FloatArray = np.exp(rng.standard_normal(len(reads)) * np.sqrt(variance) - variance / 2)
+    return factors
 
 
 def rounds_of(statements: float) -> int:

@@ -13,8 +13,8 @@ import numpy as np
 from dfr_sizing.simulation.devices import TOLERANCE
 from dfr_sizing.simulation.jit import compiled, inlined
 from dfr_sizing.simulation.records import Records
-from dfr_sizing.simulation.system import FloatArray
-from dfr_sizing.simulation.token_bucket import PAGE_BYTES, serve
+from dfr_sizing.simulation.system import PAGE_BYTES, FloatArray
+from dfr_sizing.simulation.token_bucket import serve
 
 
 @inlined
@@ -235,11 +235,11 @@ def take_pages(s: Records, pipes: Records, pages: float) -> float:
 
 
 @compiled
-def read_pages(s: Records, pipes: Records, pages: float) -> float:
+def read_pages(s: Records, pipes: Records, pages: float, factor: float) -> float:
     """Volume.read: seconds until a backend has its pages."""
     s.reads += pages
     start = take_pages(s, pipes, pages)
-    end = max(pipes[0].free_at, start + pages * s.read_latency)
+    end = max(pipes[0].free_at, start + pages * s.read_latency * factor)
     wait: float = max(end, pipes[1].free_at) - s.now
     return wait
 

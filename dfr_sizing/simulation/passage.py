@@ -85,6 +85,7 @@ def send(
     r.wal_bytes, r.flush_factor = columns.wal_bytes[number], columns.flush_factor[number]
     r.late = columns.late_s[number] if s.has_late else 0.0
     r.reach = columns.reach[number] if s.has_reach else 1.0
+    r.read_factor = columns.read_factor[number] if s.has_read_factor else 1.0
     r.node, r.is_new, r.reconnects, r.worker = NONE, 0, 0, 0
     r.tenure += 1
     book = books[number]

@@ -47,7 +47,7 @@ ROW = _record(
     # What each round touches comes first: one cache line.
     *_floats("python sql pages wakeups wire"),
     *_ints("stage round rounds threads helpers host", np.int32),
-    *_floats("taken client wal_bytes flush_factor late reach"),
+    *_floats("taken client wal_bytes flush_factor late reach read_factor"),
     *_ints("number attempt node worker reconnects behind tenure", np.int32),
     *_ints("background is_new", np.int8),
 )
@@ -90,7 +90,7 @@ STATE = _record(
     *_ints("requests attempts users next_request to_end present timeouts killed recycled lost"),
     *_ints("hosts nodes workers backlog round_robin turn client database free_parallel recycle_after"),
     *_ints("waiting_first waiting_last flushed flushing flushes checkpoint_steps step"),
-    *_ints("has_idle_cost has_late has_reach has_identity has_patience has_byte_limit"),
+    *_ints("has_idle_cost has_late has_reach has_read_factor has_identity has_patience has_byte_limit"),
 )
 
 
@@ -110,6 +110,7 @@ class Columns(NamedTuple):
     think_s: FloatArray
     late_s: FloatArray
     reach: FloatArray
+    read_factor: FloatArray
 
 
 def columns_of(requests: Requests) -> Columns:
@@ -202,6 +203,7 @@ def state_of(system: System, requests: Requests, users: int) -> Records:
     s["limit_time_real"], s["respawn"], s["first_extra"] = life.limit_time_real_s, life.respawn_s, life.first_extra_s
     s["recycle_after"], s["has_identity"] = life.recycle_after, life.recycle_after > 0 or life.first_extra_s > 0.0
     s["has_late"], s["has_reach"] = len(requests.late_s) > 0, len(requests.reach) > 0
+    s["has_read_factor"] = len(requests.read_factor) > 0
     s["has_byte_limit"] = np.isfinite(disk.bytes_per_s)
     if (idle := system.idle_cost) is not None:
         s["has_idle_cost"], s["idle_slope"], s["idle_window"] = 1, idle.slope, idle.window_s

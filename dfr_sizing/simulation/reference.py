@@ -87,6 +87,7 @@ class Deployment:
         self.think_s = requests.think_s.tolist()
         self.late_s = requests.late_s.tolist() or [0.0] * n
         self.reach = requests.reach.tolist() or [1.0] * n
+        self.read_factor = requests.read_factor.tolist() or [1.0] * n
 
     def _open_books(self, n: int) -> None:
         self.requests = n
@@ -338,7 +339,7 @@ class Deployment:
             finally:  # a statement whose worker is lost goes on to its end
                 self.free_parallel += helpers
             if pages > 0.0:
-                yield self.volume.read(pages)
+                yield self.volume.read(pages, self.read_factor[number])
 
     def checkpoints(self, checkpoints: Checkpoints) -> Process:
         """The checkpointer: writes in even steps, then the fsync, and again, as long as requests come."""

@@ -18,6 +18,9 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
+PAGE_BYTES = 8192
+"""A page of PostgreSQL (block_size)."""
+
 CHECKPOINT_STEP_S = 0.2
 """A checkpoint's writes go out in steps of this length: the checkpointer naps 0.1 s at a time (PostgreSQL 15)."""
 
@@ -275,6 +278,7 @@ class Requests:
     ``wal_bytes``: 0 where nothing is committed. ``flush_factor``: this commit's flush latency over its mean.
     ``background``: run by a cron worker, not an HTTP worker. ``late_s``: how long after the worker took the connection
     the client sends its request (empty: at once). ``reach``: the share of its demand that IdleCost concerns (empty: 1).
+    ``read_factor``: the latency of this request's reads over the disk's mean (empty: 1).
     """
 
     class_names: tuple[str, ...]
@@ -293,6 +297,7 @@ class Requests:
     background: npt.NDArray[np.bool_]
     late_s: FloatArray = field(default_factory=lambda: np.empty(0))
     reach: FloatArray = field(default_factory=lambda: np.empty(0))
+    read_factor: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         if len(self.rounds) and self.rounds.min() < 0:

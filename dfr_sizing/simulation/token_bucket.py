@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dfr_sizing.simulation.jit import compiled
 
-PAGE_BYTES = 8192
-"""A page of PostgreSQL (block_size)."""
-
 
 @compiled
 def serve(amount: float, start: float, rate: float, burst: float, tokens: float) -> tuple[float, float]:

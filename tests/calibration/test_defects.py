@@ -191,6 +191,15 @@ def test_without_any_trace_of_the_database_nothing_is_calibrated(copy: Path) -> 
         calibrate([copy], "found", first_model(), None, 1, 1)
 
 
+def test_a_table_of_unknown_size_is_named_and_taken_as_the_base_s(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick(monkeypatch)
+    recording = read_recording(copy)
+    write_recording(copy, replace(recording, server=replace(recording.server, rows=0)))
+    found = calibrate([copy], "found", first_model(), None, 1, 1)
+    assert found.model.table_rows == first_model().table_rows
+    assert any("rows its farmers' table has is not known" in defect.what for defect in found.defects)
+
+
 def test_without_a_log_the_base_tells_what_a_scan_is_like(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     quick(monkeypatch)
     (copy / LOG).unlink()

@@ -176,8 +176,14 @@ def test_cloud_sql_ssd_gains_with_size_up_to_its_cap(catalogue: Catalogue) -> No
     assert disk_limits(ssd, 5000) == (30000, 400.0)
 
 
-def test_gp2_has_three_iops_a_gib(catalogue: Catalogue) -> None:
-    assert disk_limits(disk(catalogue, "gp2"), 1000) == (3000, 128.0)
+@pytest.mark.parametrize(
+    ("gib", "limits"),
+    [(1, (100, 128.0)), (33, (100, 128.0)), (100, (300, 128.0)), (170, (510, 128.0)), (334, (1002, 250.0)),
+     (750, (2250, 250.0)), (1000, (3000, 250.0)), (5334, (16000, 250.0)), (16384, (16000, 250.0))],
+)  # fmt: skip
+def test_gp2_has_three_iops_a_gib(catalogue: Catalogue, gib: int, limits: tuple[int, float]) -> None:
+    # AWS EC2 User Guide, gp2 volume performance: "3 IOPS per GiB", "minimum of 100", 128 and 250 MiB/s
+    assert disk_limits(disk(catalogue, "gp2"), gib) == limits
 
 
 def test_a_tier_is_billed_whole_and_refuses_more_than_it_holds(catalogue: Catalogue) -> None:

@@ -54,6 +54,9 @@ def test_a_copy_reads_as_the_shipped_files_do(copy: Path) -> None:
         ("instances.csv", 10, "core_speed_low", "9", "core_speed must have low <= mid <= high"),
         ("instances.csv", 10, "role", "cache", "role is 'cache'"),
         ("disks.csv", 3, "max_mb_per_s", "0", "max_mb_per_s is 0, but must be above 0"),
+        ("disks.csv", 3, "burst_credits", "0", "a burst needs burst_credits or burst_minutes"),
+        ("disks.csv", 5, "stripes", "1", "stripes is 1, but must be 2 or more of a disk that stripes"),
+        ("instances.csv", 2, "burst_minutes", "0", "burst_disk_iops and burst_minutes go together"),
     ],
 )
 def test_a_bad_cell_is_refused_by_file_and_line(
@@ -77,7 +80,7 @@ def test_a_cut_row_is_refused(copy: Path) -> None:
     lines = (copy / "disks.csv").read_text(encoding="utf-8").splitlines()
     lines[3] = lines[3].rpartition(",")[0]
     (copy / "disks.csv").write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"disks.csv, line 4: 21 cells, but 22 columns"):
+    with pytest.raises(ValueError, match=r"disks.csv, line 4: 30 cells, but 31 columns"):
         read_catalogue(copy)
 
 

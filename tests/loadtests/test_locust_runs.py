@@ -30,7 +30,7 @@ hour = 18
 name = "alike"
 users = 3
 think_s = 0.05
-emphasis = { read = 0.3, scan = 0.1, write = 0.1, login = 0.05 }
+emphasis = { read = 0.3, name_search = 0.1, write = 0.1, login = 0.05 }
 seconds = 2
 warm_up_s = 1.5
 [[step]]
@@ -136,7 +136,7 @@ def test_every_request_that_the_server_saw_is_recorded_with_its_outcome(tmp_path
 
 def test_dfr_gets_tokens_where_it_asks_for_them(tmp_path: Path) -> None:
     rest = "external_lookup = 0.2, sync_full = 0.1, portal_registration = 0.3, report = 0.1"
-    steps = STEPS.replace("read = 0.3, scan = 0.1, write = 0.1, login = 0.05", rest)
+    steps = STEPS.replace("read = 0.3, name_search = 0.1, write = 0.1, login = 0.05", rest)
     with tiny_server() as tiny:
         status, told = run(tmp_path, tiny.url, steps=steps, mapping="dfr")
 

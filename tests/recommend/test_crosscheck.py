@@ -40,7 +40,7 @@ def stream(rate: float, cost: RequestCost = PLAIN, name: str = "list_view", *, b
     return Stream(name, rate, cost, background, miss_ratio=1.0)
 
 
-def simulated(system: System, streams: list[Stream], requests: int = 220_000) -> SituationResult:
+def simulated(system: System, streams: list[Stream], requests: int = 150_000) -> SituationResult:
     rate = sum(each.rate_per_s for each in streams)
     run = Job(system, tuple(streams), requests / rate / REPLICATIONS, 1, 0.99, 5)
     return result_of(run_all([run], REPLICATIONS, None)()[0], rate)
@@ -93,7 +93,8 @@ ALONE = {
 @pytest.mark.parametrize("part", ALONE)
 def test_each_part_agrees_within_the_interval_where_it_matters(part: str) -> None:
     system, streams = ALONE[part]
-    check = checked(system, streams)
+    # Delays of dispatch vary most from one request to the next.
+    check = checked(system, streams, simulated(system, streams, 220_000 if part == "dispatch" else 150_000))
     assert set(check.mean.parts_s) == set(PARTS)
     assert check.classes[-1].parts_s[part] > 0.25 * check.classes[-1].formula_s
     assert_within_interval(check)

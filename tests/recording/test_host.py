@@ -131,3 +131,10 @@ def test_the_speed_loop_walks_on_through_its_memory() -> None:
     for _ in range(5 * STEPS):
         place = (1_103_515_245 * place + 12_345) % (1 << 22)
     assert loop._place == place
+
+
+def test_what_was_waited_for_a_cpu_is_read_in_seconds(tmp_path: Path) -> None:
+    told = tmp_path / "cpu"
+    told.write_text("some avg10=45.47 avg60=34.99 avg300=35.51 total=8196068329\nfull avg10=0.00 total=0\n")
+    assert host.waited_for_cpu_s(told) == 8196.068329
+    assert host.waited_for_cpu_s(tmp_path / "not-there") is None

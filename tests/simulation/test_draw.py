@@ -192,3 +192,21 @@ def test_rounds_follow_the_statements_within_their_bounds(statements: float) -> 
     assert 1 <= rounds <= MOST_ROUNDS
     if 0 < statements <= STATEMENTS_PER_ROUND * MOST_ROUNDS:
         assert (rounds - 1) * STATEMENTS_PER_ROUND < statements <= rounds * STATEMENTS_PER_ROUND
+
+
+def test_reads_of_a_spread_disk_vary_by_their_number_and_change_nothing_else() -> None:
+    # of n reads the mean latency has 1 / sqrt(n) of the variation of one: 0.5 / 2 for four, and one where none is read
+    spread = Stream("list", 40.0, replace(COST, pages=8.0), miss_ratio=0.5, read_cv=0.5)
+    even, drawn = (draw_open([stream], 2000.0, 3) for stream in (replace(spread, read_cv=0.0), spread))
+    assert len(even.read_factor) == 0
+    assert_equal(replace(drawn, read_factor=even.read_factor), even)
+    four = drawn.read_factor[drawn.reads == 4.0]
+    assert mean_holds(four, 1.0)
+    assert np.std(four) == pytest.approx(0.25, rel=0.05)
+    assert mean_holds(drawn.read_factor, 1.0)
+
+
+def test_a_class_without_spread_has_none_beside_one_with() -> None:
+    drawn = draw_open([Stream("a", 40.0, COST, miss_ratio=0.2, read_cv=0.5), Stream("b", 40.0, COST)], 100.0, 3)
+    assert (drawn.read_factor[drawn.class_index == 1] == 1.0).all()
+    assert (drawn.read_factor[drawn.class_index == 0] != 1.0).all()

@@ -83,6 +83,7 @@ def stream(seed: int, n: int, **columns: FloatArray | float) -> Requests:
         background=column("background", 0.0).astype(np.bool_),
         late_s=column("late_s", 0.0) if "late_s" in columns else np.empty(0),
         reach=column("reach", 1.0) if "reach" in columns else np.empty(0),
+        read_factor=column("read_factor", 1.0) if "read_factor" in columns else np.empty(0),
     )
 
 
@@ -194,6 +195,8 @@ def cases(draw: st.DrawFn, calm: bool = False) -> Case:
         "background": (rng.random(n) < draw(st.sampled_from((0.0, 0.2)))).astype(np.float64),
         "reach": rng.random(n),
     }
+    if draw(st.booleans()):
+        columns["read_factor"] = rng.lognormal(0.0, 0.4, n)
     if not calm and draw(st.booleans()):
         columns["late_s"] = rng.exponential(1.0, n) * (rng.random(n) < 0.2)
     users = draw(st.sampled_from((0, 0, 1, 7, 40)))

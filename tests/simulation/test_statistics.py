@@ -17,7 +17,9 @@ from dfr_sizing.simulation.statistics import (
     mean_estimate,
     mser5,
     quantile_estimate,
+    quantile_estimates,
     sum_in_a_row,
+    surely_within,
 )
 from dfr_sizing.simulation.system import FloatArray
 
@@ -218,3 +220,30 @@ def test_few_that_controls_explain_wholly_still_have_no_bound_at_high_confidence
     usual, sure = (quantile_estimate(many, 0.95, confidence) for confidence in (0.95, 0.9999))
     assert usual.bounded
     assert sure.high > usual.high
+
+
+def test_a_far_limit_is_told_by_few_observations_and_a_near_one_is_not() -> None:
+    rng = np.random.default_rng(5)
+    few = Sample.of([rng.exponential(1.0, 3) for _ in range(77)])  # their p95 is 3.0
+    assert surely_within(few, 0.95, 15.0, 0.9998)
+    assert not quantile_estimates(few, (0.95,), 0.9998)[0].bounded
+    assert not surely_within(few, 0.95, 3.2, 0.9998)
+    assert not surely_within(Sample.of([rng.exponential(1.0, 3) for _ in range(30)]), 0.95, 15.0, 0.9998)
+    assert not surely_within(Sample.of([np.empty(0)]), 0.95, 15.0, 0.95)
+
+
+def test_a_limit_at_the_quantile_is_rarely_taken_for_one_above() -> None:
+    rng = np.random.default_rng(6)
+    p95 = -np.log(0.05)
+    taken = [surely_within(Sample.of(list(rng.exponential(1.0, (40, 10)))), 0.95, p95, 0.95) for _ in range(2000)]
+    # one side of a 95 % interval: 2.5 %, and less since so few are counted in whole requests; 3.5 % would be 4 sigma
+    assert np.mean(taken) < 0.035
+
+
+def test_bursts_count_as_fewer_observations() -> None:
+    rng = np.random.default_rng(7)
+    slow = rng.random(100) < 0.06  # a whole batch is slow or none of it is
+    batches = [rng.uniform(4.0, 5.0, 4) if one else rng.uniform(0.0, 1.0, 4) for one in slow]
+    apart = [np.array([value]) for value in np.concatenate(batches)]
+    assert surely_within(Sample.of(apart), 0.95, 6.0, 0.9998)
+    assert not surely_within(Sample.of(batches), 0.95, 6.0, 0.9998)

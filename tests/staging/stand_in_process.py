@@ -24,6 +24,7 @@ import psutil
 from dfr_sizing.staging.target import Staging, read_staging
 
 PASSWORD = "a-password-to-be-found-nowhere"  # noqa: S105
+MEMORY, ENOUGH_BYTES = Path("/dev/shm"), 2**30  # noqa: S108  (a folder of one's own is made in it)
 PATIENCE_S = 120.0
 """Whoever waits for something that must happen gives up after it; nothing is asserted of how long it took."""
 
@@ -120,9 +121,13 @@ class Running:
 
 
 @contextmanager
-def reachable_folder() -> Iterator[Path]:
-    """A folder that PostgreSQL's user can enter where root runs the tests: pytest's own is closed to others."""
-    folder = Path(tempfile.mkdtemp(prefix="dfr-size-test-"))
+def reachable_folder(*, in_memory: bool = False) -> Iterator[Path]:
+    """A folder that PostgreSQL's user can enter where root runs the tests: pytest's own is closed to others.
+
+    In memory, if there is a place: for what would spend most of its time waiting for the disk.
+    """
+    quick = in_memory and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
+    folder = Path(tempfile.mkdtemp(prefix="dfr-size-test-", dir=MEMORY if quick else None))
     folder.chmod(0o755)
     try:
         yield folder

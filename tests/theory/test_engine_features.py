@@ -13,8 +13,17 @@ from classical import FREE_DISK, REPLICATIONS, SHARED, OpenEngine, interval, one
 
 from dfr_sizing.model import Contention
 from dfr_sizing.simulation import compiled, reference
-from dfr_sizing.simulation.system import Burst, Checkpoints, Cpu, Credits, Disk, FloatArray, IdleCost, System
-from dfr_sizing.simulation.token_bucket import PAGE_BYTES
+from dfr_sizing.simulation.system import (
+    PAGE_BYTES,
+    Burst,
+    Checkpoints,
+    Cpu,
+    Credits,
+    Disk,
+    FloatArray,
+    IdleCost,
+    System,
+)
 
 both_engines = pytest.mark.parametrize(
     "simulate", [reference.simulate_open, compiled.simulate_open], ids=["reference", "compiled"]

@@ -1,0 +1,66 @@
+"""Rare classes: sent more often within what is idle, alike, and never less often; their first round holds enough."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dfr_sizing.drivers import rule
+from dfr_sizing.model import RequestCost
+from dfr_sizing.recommend.rare import ENOUGH, KEPT_SHARE, first_round, more_often, with_more
+from dfr_sizing.simulation.draw import Stream
+from dfr_sizing.simulation.run import Job
+from dfr_sizing.simulation.system import Cpu, Disk, System
+
+LIGHT = RequestCost(0.01, 0.005, 0.3, 4.0, 1, 0.0, 0.0, 0.0, 1.0)
+HEAVY = replace(LIGHT, app_cpu_s=0.5, database_cpu_s=1.5)
+SYSTEM = System((Cpu(8), Cpu(8)), (0,), 1, 20, 160, 4, Disk(1e9, 0.0, 0.0, 1e12))
+RARE = frozenset({"report", "dashboard"})
+
+
+def drawn(pages: float, reports: float = 0.01, dashboards: float = 0.02) -> list[Stream]:
+    return [
+        Stream("portal_page", pages, LIGHT, background=False),
+        Stream("report", reports, HEAVY, background=False),
+        Stream("dashboard", dashboards, HEAVY, background=False),
+    ]
+
+
+def used(streams: list[Stream] | tuple[Stream, ...], share: str) -> float:
+    return float(sum(of.rate_per_s * getattr(of, share) for of in streams))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(pages=st.floats(0.0, 900.0), reports=st.floats(1e-4, 2.0), wanted=st.floats(1e-3, 5.0))
+def test_rare_classes_take_a_share_of_what_is_idle_and_no_more(pages: float, reports: float, wanted: float) -> None:
+    before = drawn(pages, reports)
+    after, extra = more_often(before, SYSTEM, RARE, wanted)
+    for cpu in ("app_cpu_s", "database_cpu_s"):
+        room = rule("search.rare_class_share") * max(0.0, 8.0 - used(before, cpu))
+        assert used(after, cpu) - used(before, cpu) <= room + 1e-9
+        assert used(after, cpu) - used(before, cpu) <= 8.0 * extra + 1e-9
+    assert after[0] == before[0]
+    assert all(one.rate_per_s >= other.rate_per_s for one, other in zip(after, before, strict=True))
+    raised = {one.rate_per_s for one, other in zip(after, before, strict=True) if one.rate_per_s > other.rate_per_s}
+    assert len(raised) <= 1  # as often as one another
+    assert all(rate <= wanted for rate in raised)
+
+
+def test_where_there_is_room_a_pilot_holds_enough() -> None:
+    job = Job(SYSTEM, tuple(drawn(100.0)), 2000.0, 1, 0.95, 5)
+    more = with_more(job, RARE)
+    pilot = int(rule("run.pilot_replications"))
+    rates = {of.name: of.rate_per_s for of in more.streams}
+    assert rates["report"] * 2000.0 * KEPT_SHARE * pilot == pytest.approx(ENOUGH, rel=1e-6)
+    assert first_round(more, RARE) == pilot
+
+
+def test_where_there_is_none_the_first_round_is_longer() -> None:
+    job = Job(SYSTEM, tuple(drawn(790.0)), 400.0, 1, 0.95, 5)
+    more = with_more(job, RARE)
+    rate = min(of.rate_per_s for of in more.streams if of.name in RARE)
+    rounds = first_round(more, RARE)
+    assert rounds > rule("run.pilot_replications")
+    enough = rounds * 400.0 * KEPT_SHARE * rate >= ENOUGH
+    assert enough or (rounds + 1) * more.requests > rule("run.most_requests")
