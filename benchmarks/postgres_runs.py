@@ -164,6 +164,8 @@ def _watched(url: str, plan: Plan, clients: Sequence[Client]) -> Run:
         time.sleep(plan.warm_s)
         _next_checkpoint(connection)
         first = _edge(connection, clients)
+        for client in clients:
+            client.late_s = 0.0
         for _ in range(plan.intervals):
             _next_checkpoint(connection)
         last = _edge(connection, clients)

@@ -88,6 +88,8 @@ class Operation:
         return bool(self.rows or self.changes)
 
 
+QUIET_S = 5
+"""Seconds without a vacuum, at an autovacuum_naptime of 1 s, after which there is none to come."""
 LATEST_S = 0.5
 """Seconds behind its time from which a connection gives up what it missed."""
 
@@ -170,7 +172,19 @@ def load(url: str, farmers: int) -> None:
                 text = statement.replace("%(farmers)s", str(farmers)).replace("%%", "%")
                 connection.execute(text.encode())
         connection.execute("VACUUM (FREEZE, ANALYZE)")
+        _wait_for_autovacuum(connection)
         connection.execute("CHECKPOINT")
+
+
+def _wait_for_autovacuum(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Until it has done with the catalogues, which the load has changed: or each run would see it do so."""
+    asked = "SELECT coalesce(sum(autovacuum_count + autoanalyze_count), 0) FROM pg_stat_all_tables"
+    before, quiet, give_up = None, 0, time.monotonic() + 60.0
+    while quiet < QUIET_S and time.monotonic() < give_up:
+        time.sleep(1.0)
+        row = connection.execute(asked).fetchone()
+        quiet = quiet + 1 if row == before else 0
+        before = row
 
 
 class Draws:

@@ -147,7 +147,7 @@ def test_scans_in_a_ring_against_a_simulated_pool(buffers: int, scans_per_s: flo
     hits = cache.of("t")
     assert 1.0 - hits.touch_hit_ratio == pytest.approx(missed / (per_s * (seconds - warm)), abs=0.02)
     # What the ring takes for itself may be pages that the scan is still to come by: it reads up to a ring more.
-    assert pages - hits.cached_pages == pytest.approx(read / scans - ring / 2, abs=ring)
+    assert pages - hits.cached_pages == pytest.approx(read / scans - ring / 2, abs=0.75 * ring)
 
 
 def test_a_small_scan_pushes_others_out() -> None:
