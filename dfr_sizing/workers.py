@@ -17,6 +17,9 @@ from dfr_sizing.errors import InputError
 
 T = TypeVar("T")
 
+LONGEST_GIVE_UP_S = 0.3
+"""A pool whose processes were killed ends within milliseconds; whoever pressed Ctrl-C waits no longer than this."""
+
 
 @contextmanager
 def workers(processes: int) -> Iterator[Executor | None]:
@@ -49,6 +52,9 @@ def give_up(pool: ProcessPoolExecutor) -> None:
             item.future = Future()
     for process in list(pool._processes.values()):  # noqa: SLF001
         process.kill()
+    thread = getattr(pool, "_executor_manager_thread", None)
+    if thread is not None:  # else Python may wake it at exit in the moment in which it closes its pipe, and say so
+        thread.join(LONGEST_GIVE_UP_S)
 
 
 def start_server() -> None:

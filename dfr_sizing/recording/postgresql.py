@@ -109,21 +109,23 @@ class Statistics:
         return {str(row["name"]): str(row["value"]) for row in rows}
 
     def farmers(self) -> int:
-        """Rows of the table that farmers lie in: counted, or where that takes too long as the planner estimates."""
-        for table in FARMER_TABLES:
-            found = self._asked("rows", "SELECT to_regclass(%(table)s) AS oid", {"table": table})
-            if found and found[0]["oid"] is not None:
-                named = f"SELECT count(*) AS rows FROM {table}"  # noqa: S608 - one of FARMER_TABLES
-                # A table that was never analyzed has -1 reltuples; the counters know of its rows before.
-                estimate = """
-                    SELECT greatest(c.reltuples, s.n_live_tup) AS rows FROM pg_class c
-                    LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid WHERE c.oid = to_regclass(%(table)s)
-                """
-                rows = self._asked("count of rows", named, limit_ms=COUNT_MS) or self._asked(
-                    "rows", estimate, {"table": table}
-                )
-                return max(0, int(rows[0]["rows"])) if rows else 0
-        return 0
+        """Rows of the table that farmers lie in: the first of those that may hold them that is not empty."""
+        return next((rows for rows in map(self._rows_of, FARMER_TABLES) if rows), 0)
+
+    def _rows_of(self, table: str) -> int:
+        """Rows of a table: counted, or where that takes too long as the planner estimates; 0 where it is not there."""
+        found = self._asked("rows", "SELECT to_regclass(%(table)s) AS oid", {"table": table})
+        if not found or found[0]["oid"] is None:
+            return 0
+        named = f"SELECT count(*) AS rows FROM {table}"  # noqa: S608 - one of FARMER_TABLES
+        # A table that was never analyzed has -1 reltuples; the counters know of its rows before.
+        estimate = """
+            SELECT greatest(c.reltuples, s.n_live_tup) AS rows FROM pg_class c
+            LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid WHERE c.oid = to_regclass(%(table)s)
+        """
+        rows = self._asked("count of rows", named, limit_ms=COUNT_MS)
+        rows = rows or self._asked("rows", estimate, {"table": table})
+        return max(0, int(rows[0]["rows"])) if rows else 0
 
     def _statements(self) -> dict[str, Row]:
         schema = self._schema_of_statements()
