@@ -66,9 +66,15 @@ class Size:
         return Plan(f"{mib} MiB, {kind}", Settings(**told), self.clients, self.load, self.warm_s[size], intervals)
 
 
-def _by_wal(mib: int, delay_s: float = 0.0) -> Settings:
+def _by_wal(mib: int, delay_s: float = 0.0, segment_mib: int = 16) -> Settings:
     """Checkpoints that WAL brings; commits wait for others always, or never."""
-    return Settings(checkpoint_timeout_s=600.0, max_wal_size_bytes=mib * MIB, commit_delay_s=delay_s, commit_siblings=0)
+    return Settings(
+        checkpoint_timeout_s=600.0,
+        max_wal_size_bytes=mib * MIB,
+        wal_segment_bytes=segment_mib * MIB,
+        commit_delay_s=delay_s,
+        commit_siblings=0,
+    )
 
 
 FULL = Size(
@@ -80,7 +86,7 @@ FULL = Size(
     (_by_wal(96, 0.008), 2),
 )
 QUICK = Size(100_000, (32, 64, 96), 2.0, (10.0, 12.0, 14.0), (_by_wal(32), 3), (_by_wal(64, 0.008), 1))
-TINY = Size(30_000, (8, 16, 24), 3.0, (3.0, 3.0, 3.0), (_by_wal(32), 1), (_by_wal(32, 0.008), 1))
+TINY = Size(30_000, (8, 16, 24), 3.0, (3.0, 3.0, 3.0), (_by_wal(8, segment_mib=1), 2), (_by_wal(8, 0.008, 1), 2))
 SIZES = {"full": FULL, "quick": QUICK, "tiny": TINY}
 FIT = (0, 2)
 """Which runs are for the fit: the smallest cache with one setting, the next with the other."""
@@ -152,7 +158,8 @@ def bench(size: Size, folder: Path, seed: int, which: Sequence[int]) -> tuple[li
         "shared_buffers": "256MB",
         "autovacuum_naptime": "1s",
     }
-    with postgres.running(template, settings=filling) as url:
+    segment_mib = int(size.often[0].wal_segment_bytes / MIB)
+    with postgres.running(template, settings=filling, wal_segment_mib=segment_mib) as url:
         load(url, size.farmers)
     alone = touched_alone(template, work, size.farmers, times=200, seed=seed)
     plans = size.plans()
