@@ -11,6 +11,7 @@ from dfr_sizing.model import BUNDLED, Model, load_model
 from dfr_sizing.recommend.answer import FULL_EFFORT, recommend
 from dfr_sizing.recommend.evaluate import Effort, Progress
 from dfr_sizing.recommend.types import Recommendation
+from dfr_sizing.recovery.profile import read_profile
 from dfr_sizing.scenario import Scenario, load_scenario
 from dfr_sizing.workers import workers
 
@@ -42,14 +43,15 @@ def size(
         asked = load_scenario(scenario, overrides)
     calibrated = model if isinstance(model, Model) else load_model(model)
     catalogue = load_catalogue(asked.prices.own, _own_disks(asked.hosting.own_disk))
+    profile = read_profile(Path(asked.recovery.profile)) if asked.recovery.profile else None
     with workers(processes) as pool:
-        return recommend(asked, calibrated, catalogue, seed, progress, effort, pool)
+        return recommend(asked, calibrated, catalogue, seed, progress, effort, pool, profile)
 
 
 def _own_disks(entry: str) -> tuple[DiskType, ...]:
     """The measured disk of an entry file, if one is given."""
     if not entry:
         return ()
-    from dfr_sizing.storage import read_disk  # noqa: PLC0415 - seldom asked for
+    from dfr_sizing.storage.entry import read_disk  # noqa: PLC0415 - seldom asked for
 
     return (read_disk(Path(entry)),)

@@ -45,13 +45,16 @@ def give_up(pool: ProcessPoolExecutor) -> None:
     """End a pool's processes at once: what is under way is of no use any more, and waiting for it would take seconds.
 
     The pool's thread then tells all that is open that it will not be done, and before Python 3.12 fails, aloud, at work
-    that was cancelled before: it is given something to tell. There is no public way to stop running work before 3.14.
+    that was cancelled before: it is given something to tell. Where a process is killed while it sends, the thread waits
+    for the rest of that, and would for ever as long as this process could send it. There is no public way to stop
+    running work before 3.14.
     """
     for item in list(pool._pending_work_items.values()):  # noqa: SLF001
         if item.future.cancelled():
             item.future = Future()
     for process in list(pool._processes.values()):  # noqa: SLF001
         process.kill()
+    pool._result_queue._writer.close()  # type: ignore[attr-defined]  # noqa: SLF001
     thread = getattr(pool, "_executor_manager_thread", None)
     if thread is not None:  # else Python may wake it at exit in the moment in which it closes its pipe, and say so
         thread.join(LONGEST_GIVE_UP_S)

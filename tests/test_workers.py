@@ -1,10 +1,14 @@
 """Work that is begun before it is asked for is done once, and gives what it would have given."""
 
+import fcntl
 import multiprocessing
+import struct
+import termios
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from threading import Event
+from typing import Any
 
 from dfr_sizing.workers import Ahead, begun, forget, give_up
 
@@ -57,3 +61,35 @@ def test_a_pool_that_is_given_up_ends_quietly_though_work_was_cancelled() -> Non
             thread.join()
     pool.shutdown()
     assert all(one.done() for one in hour)
+
+
+reading_on = Event()
+
+
+class HoldsTheReader:
+    """A result that the pool's thread cannot read to its end before the test says so."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reading_on.wait, ()
+
+
+def _waiting_bytes(reader: Any) -> int:
+    (count,) = struct.unpack("i", fcntl.ioctl(reader.fileno(), termios.FIONREAD, bytes(4)))
+    return int(count)
+
+
+def test_a_pool_is_given_up_though_a_process_was_killed_while_it_sent() -> None:
+    """Else its thread waits for the rest for ever, and Ctrl-C ends with a warning of what was not cleaned up."""
+    reading_on.clear()
+    pool: Any = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver"))
+    pool.submit(HoldsTheReader)
+    cut = pool.submit(bytes, 10_000_000)
+    while _waiting_bytes(pool._result_queue._reader) < 10_000:  # far more than a pipe holds: it is in the midst of it
+        time.sleep(0.01)
+    thread = pool._executor_manager_thread
+    give_up(pool)
+    reading_on.set()
+    thread.join(30.0)
+    assert not thread.is_alive()
+    assert cut.done()
+    pool.shutdown()

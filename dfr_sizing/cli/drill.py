@@ -6,12 +6,15 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dfr_sizing.cli.staging import check_installed
 from dfr_sizing.cli.stop import Stopped, is_stopped, say
+
+if TYPE_CHECKING:
+    from dfr_sizing.drill.types import Asked, Outcome
 
 NOT_PASSED = 3
 CLEAR_AT_MOST_S = 60.0
@@ -47,11 +50,9 @@ def drill(
     check_installed()
     from datetime import UTC, datetime
 
-    from dfr_sizing.cli.stop import allow, last_word
     from dfr_sizing.drill.predict import profile_of
     from dfr_sizing.drill.report import as_json as outcome_json
     from dfr_sizing.drill.report import as_text, prediction_for
-    from dfr_sizing.drill.run import run_drill
     from dfr_sizing.drill.types import Asked
     from dfr_sizing.drill.workspace import clean as clean_up
     from dfr_sizing.errors import InputError
@@ -67,15 +68,7 @@ def drill(
         compress=compress, remote=remote, smaller=profile is None, at_most_s=minutes * 60.0,
     )  # fmt: skip
     given = read_profile(profile) if profile else None
-    last_word("stopped; nothing of the drill is left.")
-    allow(CLEAR_AT_MOST_S)
-    if staging is None:
-        outcome = run_drill(asked, _tell)
-    else:
-        from dfr_sizing.drill.staged import drill_staging
-        from dfr_sizing.staging.target import read_staging
-
-        outcome = drill_staging(read_staging(staging), asked, _tell)
+    outcome = _drilled(asked, staging)
     today = datetime.now(UTC).date()
     told = outcome_json(outcome, prediction_for(outcome, given, today))
     if output is not None and outcome.passed:
@@ -83,6 +76,22 @@ def drill(
     say(json.dumps(told, indent=2) + "\n" if as_json else as_text(told))
     if not outcome.passed:
         raise typer.Exit(NOT_PASSED)
+
+
+def _drilled(asked: Asked, staging: Path | None) -> Outcome:
+    """The drill itself, on a database of its own or on a staging; Ctrl-C gives it time to clear up."""
+    from dfr_sizing.cli.stop import allow, last_word
+
+    last_word("stopped; nothing of the drill is left.")
+    allow(CLEAR_AT_MOST_S)
+    if staging is None:
+        from dfr_sizing.drill.run import run_drill
+
+        return run_drill(asked, _tell)
+    from dfr_sizing.drill.staged import drill_staging
+    from dfr_sizing.staging.target import read_staging
+
+    return drill_staging(read_staging(staging), asked, _tell)
 
 
 def _tell(phase: str, number: int) -> None:

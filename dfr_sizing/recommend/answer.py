@@ -44,6 +44,7 @@ from dfr_sizing.recommend.types import (
     Rejection,
 )
 from dfr_sizing.recovery import Strategy
+from dfr_sizing.recovery.profile import RecoveryProfile
 from dfr_sizing.scenario import FARMERS_RANGE, Scenario
 from dfr_sizing.topology import Topology
 
@@ -59,14 +60,16 @@ def recommend(
     progress: Progress | None = None,
     effort: Effort = FULL_EFFORT,
     executor: Executor | None = None,
+    profile: RecoveryProfile | None = None,
 ) -> Recommendation:
     """The cheapest deployment that meets every target, two alternatives, and the reasons.
 
-    ``executor`` spreads the simulations over processes; the answer is the same without it. Raises Infeasible with the
+    ``executor`` spreads the simulations over processes; the answer is the same without it. ``profile`` is what a drill
+    measured of recovery (Scenario.recovery.profile names its file). Raises Infeasible with the
     binding limit, InputError for places that do not exist.
     """
     tell = progress or (lambda _stage, _share: None)
-    search = Search(scenario, model, catalogue, seed, effort, executor)
+    search = Search(scenario, model, catalogue, seed, effort, executor, profile)
     tell("bounds", 0.02)
     places = search.places()
     options = search.options(places, ways_allowed(search.design), 1, search.excuses)

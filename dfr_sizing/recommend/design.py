@@ -20,6 +20,7 @@ from dfr_sizing.demand import (
 )
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import Model
+from dfr_sizing.recovery.profile import RecoveryProfile
 from dfr_sizing.scenario import Scenario
 from dfr_sizing.simulation.load import HourLoad, busiest_load
 from dfr_sizing.topology import GIB
@@ -37,7 +38,7 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """Everything about a scenario that the search needs, worked out once."""
+    """Everything about a scenario that the search needs, worked out once; ``profile`` is what a drill measured."""
 
     scenario: Scenario
     model: Model
@@ -45,6 +46,7 @@ class Design:
     peaks: Mapping[Situation, Peak]
     volumes: Volumes
     terms: Terms
+    profile: RecoveryProfile | None = None
 
     @property
     def switches(self) -> dict[str, bool]:
@@ -79,13 +81,15 @@ class Design:
         return IMPORT_ROWS // IMPORT_BATCH
 
 
-def design_for(scenario: Scenario, model: Model, farmers: float | None = None) -> Design:
+def design_for(
+    scenario: Scenario, model: Model, farmers: float | None = None, profile: RecoveryProfile | None = None
+) -> Design:
     """The design of a scenario at ``farmers`` (default: the grown registry of year 5)."""
     at = farmers_in_year(scenario, YEARS) if farmers is None else farmers
     switches = scenario.code.model_dump()
     days = {situation: demand(scenario, situation, at) for situation in Situation}
     peaks = {situation: Peak(*busiest_load(day, model, switches)) for situation, day in days.items()}
-    return Design(scenario, model, at, peaks, _volumes(scenario), _terms(scenario))
+    return Design(scenario, model, at, peaks, _volumes(scenario), _terms(scenario), profile)
 
 
 def _terms(scenario: Scenario) -> Terms:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 
 from dfr_sizing.catalogue import Place
 from dfr_sizing.demand import Situation
@@ -25,7 +23,6 @@ from dfr_sizing.recovery import (
     availability,
     headline,
 )
-from dfr_sizing.recovery.profile import RecoveryProfile, read_profile
 from dfr_sizing.recovery.rates import Rates, shipped_rates
 from dfr_sizing.recovery.types import CLOUDS
 from dfr_sizing.simulation.outcome import Outcome
@@ -158,23 +155,17 @@ def _check(promise: Promise, estimate: Estimate, where: str) -> TargetCheck:
 
 
 def recovery_rates(design: Design) -> Rates:
-    """The shipped recovery rates, with what a drill measured and the scenario's own for people. Raises InputError."""
+    """The shipped recovery rates, with what a drill measured and the scenario's own for people."""
     rates = shipped_rates()
     recovery = design.scenario.recovery
-    if recovery.profile:
-        rates = _measured(recovery.profile).put_into(rates)
+    if design.profile is not None:
+        rates = design.profile.put_into(rates)
     for name, value in (
         ("decide.night_minutes", recovery.night_minutes),
         ("decide.declare_disaster_minutes", recovery.declare_minutes),
     ):
         rates = rates.replaced(name, value, "the scenario: on-call rota and activation rule", Label.ASSUMED)
     return rates
-
-
-@cache
-def _measured(path: str) -> RecoveryProfile:
-    """Read once: every candidate asks for it."""
-    return read_profile(Path(path))
 
 
 def recovery_input(place: Place, nodes: int, standby: bool, design: Design) -> RecoveryInput:

@@ -8,9 +8,9 @@ figures mostly far from their targets, as here, that decides earlier, and what i
 value, not only outside the zone:
 
 - missed for sure: the interval of one check lies above its target (one of all checks, so each has its part);
-- met for sure: in some round the interval of each check was below its target, or too few requests were beyond it. To
-  accept wrongly, the one check that is missed has to err, so the checks need not share (the intersection-union test
-  of Berger 1982);
+- met for sure: in some round the interval of each check was below its target, or too few requests were beyond it (at
+  half the probability of error each). To accept wrongly, the one check that is missed has to err, so the checks need
+  not share (the intersection-union test of Berger 1982);
 - else the next round has twice the replications, until the interval is within the zone, or the limit is reached. Then
   the usual confidence interval decides, and the answer says that this check is close.
 

@@ -40,6 +40,7 @@ from dfr_sizing.recommend.types import (
     Selection,
 )
 from dfr_sizing.recovery import all_strategies
+from dfr_sizing.recovery.profile import RecoveryProfile
 from dfr_sizing.scenario import Scenario
 from dfr_sizing.simulation.run import Job
 from dfr_sizing.topology import Topology
@@ -71,8 +72,9 @@ class Search:
         seed: int,
         effort: Effort,
         executor: Executor | None,
+        profile: RecoveryProfile | None = None,
     ) -> None:
-        self.design = design_for(scenario, model)
+        self.design = design_for(scenario, model, profile=profile)
         self.catalogue = catalogue
         self.seed = seed
         self.effort = effort

@@ -14,6 +14,7 @@ from dfr_sizing.interval import Interval
 from dfr_sizing.storage.fio import Run, Spread
 from dfr_sizing.storage.measure import Measurement
 from dfr_sizing.storage.own import own_disk
+from dfr_sizing.whole import write_whole
 
 FORMAT = "dfr-size disk 1"
 _REMEDY = "write it with dfr-size probe disk"
@@ -64,14 +65,10 @@ def check_entry(out: Path) -> None:
 def write_disk(out: Path, disk: DiskType, measured: Measurement) -> None:
     """Write the entry file, whole or not at all. Raises InputError."""
     check_entry(out)
-    beside = out.with_name(f".{out.name}.part")
     try:
-        beside.write_text("\n".join(_lines(disk, measured)) + "\n", encoding="utf-8")
-        beside.replace(out)
+        write_whole(out, ("\n".join(_lines(disk, measured)) + "\n").encode())
     except OSError as error:
         raise InputError("--out", out, "a file that can be written", f"{error.strerror}: choose another") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _lines(disk: DiskType, measured: Measurement) -> Iterator[str]:

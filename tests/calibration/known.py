@@ -1,4 +1,7 @@
-"""Windows of load steps made from known demands, without a simulation: cheap enough for a hundred fits."""
+"""Windows of load steps made from known demands, without a simulation: cheap enough for a hundred fits.
+
+And the recorded steps that the shipped model came from.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dfr_sizing.calibration.runs import Run
+from dfr_sizing.calibration.store import steps_of
 from dfr_sizing.calibration.utilisation_law import Prior, Shared
 from dfr_sizing.calibration.windows import Windows
+from dfr_sizing.model import Model
 from dfr_sizing.simulation.system import FloatArray
 
 CV = np.array([0.2, 0.2, 0.3, 0.2])
@@ -76,3 +82,8 @@ def priors(seed: int, error: float = 0.3) -> tuple[Prior, Prior]:
         Prior(0.8 * APP * np.exp(error * rng.standard_normal(4)), CV, np.zeros(4)),
         Prior(DATABASE * np.exp(error * rng.standard_normal(4)), CV, growth),
     )
+
+
+def first_recording(model: Model) -> dict[str, Run]:
+    """The steps of the first recording that a model came from, by name."""
+    return {run.tag.split("/")[1]: run for run in steps_of(model) if run.rows == model.table_rows}

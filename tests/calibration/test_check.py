@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from known import first_recording
 
 from dfr_sizing.calibration.check import (
     HELD_OUT_LIMITS,
@@ -36,8 +37,7 @@ def model() -> Model:
 
 @pytest.fixture(scope="module")
 def runs(model: Model) -> dict[str, Run]:
-    """The steps of the reference's first recording by name."""
-    return {run.tag.split("/")[1]: run for run in steps_of(model) if run.rows == model.table_rows}
+    return first_recording(model)
 
 
 @pytest.fixture(scope="module")

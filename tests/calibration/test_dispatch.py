@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from known import first_recording
 
 from dfr_sizing.calibration import dispatch
 from dfr_sizing.calibration.check import own_factors, predict
 from dfr_sizing.calibration.dispatch import fit_dispatch, misfit, with_dispatch
 from dfr_sizing.calibration.runs import Run
-from dfr_sizing.calibration.store import steps_of
 from dfr_sizing.model import Model, load_model
 
 SEED = 1
@@ -24,7 +24,7 @@ def model() -> Model:
 
 @pytest.fixture(scope="module")
 def runs(model: Model) -> dict[str, Run]:
-    return {run.tag.split("/")[1]: run for run in steps_of(model) if run.rows == model.table_rows}
+    return first_recording(model)
 
 
 def as_simulated(model: Model, run: Run, seed: int) -> Run:

@@ -139,8 +139,11 @@ def test_measured_rates_take_the_place_of_stated_ones(tmp_path: Path, deployment
     assert hours(rates) != hours(shipped_rates())
     path = tmp_path / "profile.toml"
     write_profile(path, profile)
-    scenario = load_scenario(None, {"registry.farmers": 1e5, "recovery.profile": str(path)})
-    ledger = {line.name: line for line in recovery_rates(design_for(scenario, load_model())).ledger()}
+    scenario = load_scenario(None, {"registry.farmers": 1e5})
+    ledger = {
+        line.name: line
+        for line in recovery_rates(design_for(scenario, load_model(), profile=read_profile(path))).ledger()
+    }
     assert ledger["recovery.wal.replay_mb_per_s"].label is Label.MEASURED
     assert ledger["recovery.detect.minutes"].label is Label.ASSUMED
 

@@ -2,15 +2,20 @@
 
 import json
 import math
+from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dfr_sizing import size
+from dfr_sizing.interval import Interval
+from dfr_sizing.ledger import Label
 from dfr_sizing.plan.as_json import dump, recommendation_json
 from dfr_sizing.recommend.evaluate import Effort
 from dfr_sizing.recommend.types import Infeasible, Recommendation
+from dfr_sizing.recovery.profile import DRIVEN_BY, PhaseSpeed, RecoveryProfile, write_profile
 
 FAST = {"hosting.providers": ["aws"], "hosting.regions": ["eu-west-1", "ap-southeast-2"]}
 LIGHT = Effort(glance=15_000, situation=400_000, point=10_000)
@@ -122,3 +127,44 @@ def test_code_as_shipped_cannot_serve_millions() -> None:
     with pytest.raises(Infeasible) as found:
         size(5e6, settings=FAST | {"code.dedup_index": False, "code.name_index": False})
     assert found.value.rejected
+
+
+DISK = """
+format = "dfr-size disk 1"
+[disk]
+name = "ours"
+gib = 500
+iops = 9000
+mb_per_s = 400
+read_latency_ms = [0.1, 0.2, 0.4]
+write_latency_ms = [0.2, 0.5, 1.0]
+source = "fio"
+date = 2026-11-23
+"""
+
+
+def test_what_was_measured_takes_the_place_of_what_is_stated(tmp_path: Path) -> None:
+    disk, drilled = tmp_path / "disk.toml", tmp_path / "profile.toml"
+    disk.write_text(DISK, encoding="utf-8")
+    rate = PhaseSpeed(Interval.exactly(0.1), Interval(90.0, 100.0, 110.0))
+    profile = RecoveryProfile(
+        made=date(2026, 11, 23),
+        host={},
+        database_bytes=(10**9,),
+        link="",
+        compressed_share=Interval.exactly(0.2),
+        upload_s=Interval.exactly(0.1),
+        archive_timeout_s=10.0,
+        phases=dict.fromkeys(DRIVEN_BY, rate),
+    )
+    write_profile(drilled, profile)
+    named = {"hosting.own_disk": str(disk), "recovery.profile": str(drilled)}
+    found = size(
+        2e4,
+        settings={"hosting.providers": ["on-premises"], "recovery.rto_hours": 48, **named},
+        processes=1,
+        effort=Effort(glance=2_000, situation=10_000, point=1_000),
+    )
+    assert found.recommended.topology.disk.name == "ours"
+    ledger = {line.name: line for line in found.assumptions}
+    assert ledger["recovery.wal.replay_mb_per_s"].label is Label.MEASURED

@@ -6,11 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import RequestCost
+from dfr_sizing.recommend.bounds import Promise
 from dfr_sizing.recommend.rare import ENOUGH, KEPT_SHARE, first_round, more_often, with_more
+from dfr_sizing.recommend.trial import Check, Trial
 from dfr_sizing.simulation.draw import Stream
+from dfr_sizing.simulation.outcome import Runs
 from dfr_sizing.simulation.run import Job
+from dfr_sizing.simulation.statistics import Estimate
 from dfr_sizing.simulation.system import Cpu, Disk, System
 
 LIGHT = RequestCost(0.01, 0.005, 0.3, 4.0, 1, 0.0, 0.0, 0.0, 1.0)
@@ -64,3 +69,24 @@ def test_where_there_is_none_the_first_round_is_longer() -> None:
     assert rounds > rule("run.pilot_replications")
     enough = rounds * 400.0 * KEPT_SHARE * rate >= ENOUGH
     assert enough or (rounds + 1) * more.requests > rule("run.most_requests")
+
+
+def test_two_ways_to_meet_a_target_err_by_half_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def unbounded(_trial: Trial, _check: Check, confidence: float) -> Estimate:
+        asked.append(confidence)
+        return Estimate(1.0, 0.5, float("inf"), 100)
+
+    def within(_runs: Runs, _name: str, _limit_s: float, confidence: float) -> bool:
+        asked.append(confidence)
+        return True
+
+    monkeypatch.setattr(Trial, "estimate", unbounded)
+    monkeypatch.setattr(Runs, "surely_within", within)
+    promise = Promise("report_p95_s", "reports", ("report",), 1, 0.0, 15.0, "s")
+    check = Check(Situation.SURGE, promise, "report", rare=True)
+    assert Trial({}, {check.hour: ()}, 0).surely_met(check, 0.98)
+    assert asked == pytest.approx([0.99, 0.99])
+    slow = replace(check, promise=replace(promise, times=100))
+    assert not Trial({}, {slow.hour: ()}, 0).surely_met(slow, 0.98)  # a mean is told by its interval alone

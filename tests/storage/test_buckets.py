@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dfr_sizing.simulation.jit import in_python
 from dfr_sizing.simulation.token_bucket import serve
-from dfr_sizing.storage import Bucket, in_series, phases_of, tokens_through
+from dfr_sizing.storage.buckets import Bucket, in_series, phases_of, tokens_through
 
 rates = st.floats(10.0, 1e5)
 

@@ -11,7 +11,8 @@ import pytest
 from dfr_sizing.catalogue import DiskType, InstanceType, load_catalogue
 from dfr_sizing.simulation import compiled, reference
 from dfr_sizing.simulation.system import Cpu, Disk, Requests, System, Trace
-from dfr_sizing.storage import phases_of, volume_limits
+from dfr_sizing.storage import volume_limits
+from dfr_sizing.storage.buckets import phases_of
 from dfr_sizing.topology import simulated_disk
 
 CATALOGUE = load_catalogue()

@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from dfr_sizing.errors import InputError
-from dfr_sizing.storage import disk_entry, fio, measure, read_disk, write_disk
+from dfr_sizing.storage import fio
+from dfr_sizing.storage.entry import disk_entry, read_disk, write_disk
 from dfr_sizing.storage.fio import JOBS, Job, Run, parse
-from dfr_sizing.storage.measure import Measurement
+from dfr_sizing.storage.measure import Measurement, measure
 
 RECORDED = Path(__file__).parent / "fio"
 ON = date(2026, 11, 23)

@@ -14,7 +14,7 @@ from dfr_sizing.catalogue import load_catalogue
 from dfr_sizing.interval import Interval
 from dfr_sizing.simulation import compiled, reference
 from dfr_sizing.simulation.system import Cpu, Disk, FloatArray, Requests, System
-from dfr_sizing.storage import Latency, read_latency
+from dfr_sizing.storage.latency import Latency, read_latency
 
 MANY = 400
 

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from dfr_sizing.api import size
 from dfr_sizing.catalogue import Catalogue, Role, load_catalogue
 from dfr_sizing.ledger import Label
-from dfr_sizing.recommend.evaluate import Effort
-from dfr_sizing.storage import Raid, raid_disk, read_disk, volume_limits
-from dfr_sizing.storage.raid import _figures
+from dfr_sizing.storage import volume_limits
+from dfr_sizing.storage.entry import read_disk
+from dfr_sizing.storage.raid import Raid, _figures, raid_disk
 from dfr_sizing.topology import Volume, limits_of, simulated_disk
 
 PROBE = (sys.executable, "-c", "from dfr_sizing.cli import main; main()", "probe", "disk")
@@ -103,18 +102,3 @@ def test_the_figures_of_hard_disks_have_a_source_and_a_label() -> None:
         assert len(section["source"]) > 20
         assert Label(section["label"])
         assert section["unit"]
-
-
-def test_an_answer_takes_the_disk_of_an_entry_file(tmp_path: Path) -> None:
-    entry = tmp_path / "disk.toml"
-    entry.write_text(
-        'format = "dfr-size disk 1"\n[disk]\nname = "ours"\ngib = 500\niops = 9000\nmb_per_s = 400\n'
-        'read_latency_ms = [0.1, 0.2, 0.4]\nwrite_latency_ms = [0.2, 0.5, 1.0]\nsource = "fio"\ndate = 2026-11-23\n'
-    )
-    found = size(
-        2e4,
-        settings={"hosting.providers": ["on-premises"], "hosting.own_disk": str(entry), "recovery.rto_hours": 48},
-        processes=1,
-        effort=Effort(glance=2_000, situation=10_000, point=1_000),
-    )
-    assert found.recommended.topology.disk.name == "ours"

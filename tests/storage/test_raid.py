@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dfr_sizing.errors import InputError
-from dfr_sizing.storage import Raid, raid_disk
-from dfr_sizing.storage.raid import disk_iops, raid_iops
+from dfr_sizing.storage.raid import Raid, disk_iops, raid_disk, raid_iops
 
 ON = date(2026, 11, 23)
 raids = st.builds(

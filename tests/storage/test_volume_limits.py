@@ -7,7 +7,8 @@ import math
 import pytest
 
 from dfr_sizing.catalogue import DiskType, InstanceType, disk_ceiling, load_catalogue
-from dfr_sizing.storage import Bucket, volume_limits
+from dfr_sizing.storage import volume_limits
+from dfr_sizing.storage.buckets import Bucket
 
 CATALOGUE = load_catalogue()
 MINUTES = 60.0
