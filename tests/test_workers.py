@@ -66,11 +66,15 @@ def test_a_pool_that_is_given_up_ends_quietly_though_work_was_cancelled() -> Non
 reading_on = Event()
 
 
+def _read_on() -> None:
+    assert reading_on.wait(30.0)
+
+
 class HoldsTheReader:
     """A result that the pool's thread cannot read to its end before the test says so."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return reading_on.wait, ()
+        return _read_on, ()
 
 
 def _waiting_bytes(reader: Any) -> int:
@@ -84,7 +88,9 @@ def test_a_pool_is_given_up_though_a_process_was_killed_while_it_sent() -> None:
     pool: Any = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver"))
     pool.submit(HoldsTheReader)
     cut = pool.submit(bytes, 10_000_000)
-    while _waiting_bytes(pool._result_queue._reader) < 10_000:  # far more than a pipe holds: it is in the midst of it
+    for _ in range(3000):
+        if _waiting_bytes(pool._result_queue._reader) >= 10_000:  # the result is far more than a pipe holds
+            break
         time.sleep(0.01)
     thread = pool._executor_manager_thread
     give_up(pool)
