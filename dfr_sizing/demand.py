@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from dfr_sizing.drivers import rule
+from dfr_sizing.drivers import data_rows, rule
 from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Assumption, Label
 
@@ -215,21 +212,26 @@ def tables(scenario: Scenario) -> tuple[TableSize, ...]:
     return tuple(size for year in range(6) for size in _tables_in_year(scenario, year))
 
 
-def _tables_in_year(scenario: Scenario, year: int) -> Iterator[TableSize]:
+def counts_by_farmer(scenario: Scenario) -> dict[str, float]:
+    """The counts that rows of a table are multiplied by."""
     registry = scenario.registry
-    counts = {
+    return {
         "members_per_household": registry.members_per_household.mid,
         "plots_per_farmer": registry.plots_per_farmer.mid,
         "fields_per_form": registry.fields_per_form.mid,
         "photos_per_farmer": scenario.campaign.photos_per_farmer.mid,
     }
+
+
+def _tables_in_year(scenario: Scenario, year: int) -> Iterator[TableSize]:
+    registry, counts = scenario.registry, counts_by_farmer(scenario)
     farmers = farmers_in_year(scenario, year)
     # One form comes with the registration; the others spread over the five years.
     later = max(0.0, registry.forms_per_farmer_5y.mid - scenario.campaign.forms_per_registration.mid)
     forms = farmers * (scenario.campaign.forms_per_registration.mid + later * year / 5.0)
     threads = farmers * (3.0 + registry.plots_per_farmer.mid) + forms
     base = {"farmer": farmers, "form": forms, "farmer and form": threads}
-    for name, row in _data("tables.toml").items():
+    for name, row in table_rows().items():
         rows = base[row["by"]] * math.prod(counts[count] for count in row["per"])
         yield TableSize(name, year, rows, rows * row["bytes"])
 
@@ -256,7 +258,7 @@ def ledger() -> tuple[Assumption, ...]:
     for kind, row in day["mix"].items():
         mix = ", ".join(f"{name} {share:.0%}" for name, share in row.items() if isinstance(share, float))
         lines.append(Assumption(f"mix.{kind}", mix, "share of requests", row["source"], Label(row["label"])))
-    for name, row in _data("tables.toml").items():
+    for name, row in table_rows().items():
         lines.append(
             Assumption(
                 f"tables.{name}.bytes", Interval.exactly(row["bytes"]), "B/row", row["source"], Label(row["label"])
@@ -271,9 +273,9 @@ def _peak_and_area(weights: list[float]) -> str:
 
 def day_data() -> dict[str, Any]:
     """Profiles and mixes (data/day.toml)."""
-    return _data("day.toml")
+    return data_rows("day.toml")
 
 
-@cache
-def _data(file: str) -> dict[str, Any]:
-    return tomllib.loads(resources.files("dfr_sizing").joinpath("data", file).read_text(encoding="utf-8"))
+def table_rows() -> dict[str, Any]:
+    """What is known of each table (data/tables.toml)."""
+    return data_rows("tables.toml")

@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Assumption, Label
@@ -52,6 +53,30 @@ def rules() -> dict[str, Driver]:
     return _read("rules.toml")
 
 
+def constants() -> dict[str, Driver]:
+    """PostgreSQL's own sizes and default settings, by name, in the order of data/postgres.toml."""
+    return _read("postgres.toml")
+
+
+@cache
+def constant(name: str) -> float:
+    """A size or a default setting of PostgreSQL."""
+    value = constants()[name].value
+    return float(value) if isinstance(value, bool) else value.mid
+
+
+def configuration() -> dict[str, Driver]:
+    """What settings are derived by, by name, in the order of data/configuration.toml."""
+    return _read("configuration.toml")
+
+
+@cache
+def configured(name: str) -> float:
+    """The mid value of a rule that settings are derived by."""
+    value = configuration()[name].value
+    return float(value) if isinstance(value, bool) else value.mid
+
+
 def drill_rules() -> dict[str, Driver]:
     """How a restore drill is made and judged, by name, in the order of data/drill.toml. No answer depends on them."""
     return _read("drill.toml")
@@ -74,10 +99,15 @@ def rule(name: str) -> float:
 
 
 @cache
+def data_rows(file: str) -> dict[str, Any]:
+    """A data file of the package as it stands. Not to be changed: it is read once."""
+    return tomllib.loads(resources.files("dfr_sizing").joinpath("data", file).read_text(encoding="utf-8"))
+
+
+@cache
 def _read(file: str) -> dict[str, Driver]:
-    text = resources.files("dfr_sizing").joinpath("data", file).read_text(encoding="utf-8")
     found: dict[str, Driver] = {}
-    for section, fields in tomllib.loads(text).items():
+    for section, fields in data_rows(file).items():
         for field, row in fields.items():
             name, value = f"{section}.{field}", row["value"]
             if isinstance(value, list):

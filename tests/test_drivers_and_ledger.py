@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dfr_sizing import demand
-from dfr_sizing.drivers import Driver, drivers, rule, rules
+from dfr_sizing.drivers import Driver, constant, constants, drivers, rule, rules
 from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Assumption, Label, merged
 from dfr_sizing.model import load_model, request_classes
 from dfr_sizing.toml_text import toml_value
 
-ALL = [*drivers().values(), *rules().values()]
+ALL = [*drivers().values(), *rules().values(), *constants().values()]
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 # A number is written with seven digits.
@@ -84,14 +84,23 @@ def test_every_rule_is_a_positive_number(name: str) -> None:
         assert value.high <= 1.0
 
 
+@pytest.mark.parametrize("name", constants())
+def test_every_constant_of_postgresql_is_one_number(name: str) -> None:
+    value = constants()[name].value
+    assert isinstance(value, Interval)
+    assert value.is_exact
+    assert constant(name) == value.mid >= 0.0
+
+
 def test_names_of_drivers_rules_and_the_other_ledgers_are_apart() -> None:
-    names = [*drivers(), *rules(), *(line.name for line in (*demand.ledger(), *load_model().ledger()))]
+    names = [*drivers(), *rules(), *constants(), *(line.name for line in (*demand.ledger(), *load_model().ledger()))]
     assert len(names) == len(set(names))
 
 
 def test_data_files_are_read_whole_and_in_their_order() -> None:
     assert list(drivers()) == list(raw("drivers.toml"))
     assert list(rules()) == list(raw("rules.toml"))
+    assert list(constants()) == list(raw("postgres.toml"))
 
 
 def test_ledgers_of_demand_and_model_give_source_unit_and_label_to_each_line() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 from typing import Any
@@ -11,10 +12,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 
 from dfr_sizing.catalogue import Price
+from dfr_sizing.configuration.setting import managed_as
 from dfr_sizing.cost import Tier
 from dfr_sizing.demand import demand
-from dfr_sizing.plan import settings, words
+from dfr_sizing.growth import Growth
+from dfr_sizing.plan import words
 from dfr_sizing.plan.as_json import by_size, storage_years
+from dfr_sizing.plan.database_json import settings_json
 from dfr_sizing.plan.latency import break_point, class_title
 from dfr_sizing.plan.money import Money
 from dfr_sizing.plan.recovery_words import backups_sentence, cable_sentence
@@ -39,9 +43,9 @@ def plan_markdown(r: Recommendation, on: date, pictures: Mapping[str, str]) -> s
         tiers=[tier for tier in Tier if any(plan.bill.of_tier(tier) for plan in plans)],
         swings=by_size(r.sensitivities),
         fails=break_point(r),
-        odoo=settings.odoo_settings(r.recommended.topology),
-        postgresql=settings.postgresql_settings(r.recommended.topology),
-        connections=settings.connections(r.recommended.topology),
+        settings=settings_json(r),
+        managed=managed_as(r.recommended.topology.place.provider)[0],
+        growth=_last_year(r.database.growth) if r.database else [],
         storage=storage_years(r.scenario),
         table_rows=_table_rows(r),
         stale=stale_prices(r, on),
@@ -82,6 +86,7 @@ def template(name: str) -> Template:
     environment.filters |= {
         "cell": cell,
         "number": words.number,
+        "gib": lambda size: words.number(size / GIB),
         "share": words.share,
         "signed": words.signed_share,
         "minutes": words.minutes,
@@ -91,6 +96,7 @@ def template(name: str) -> Template:
         "title_of": class_title,
         "kind_of": lambda failure: kinds()[failure].title,
     }
+    environment.tests["finite"] = math.isfinite
     environment.globals |= {
         "quantity": words.quantity,
         "spread": words.spread,
@@ -115,6 +121,12 @@ def _table_rows(r: Recommendation) -> list[dict[str, Any]]:
         if size.year == years[-1]:
             row["rows"] = size.rows
     return sorted(by_table.values(), key=lambda row: (-row["gib"][years[-1]], row["table"]))
+
+
+def _last_year(growth: Iterable[Growth]) -> list[Growth]:
+    """Tables in the last year that is known, the largest first."""
+    last = {each.table: each for each in sorted(growth, key=lambda each: each.year)}
+    return sorted(last.values(), key=lambda each: (-each.bytes, each.table))
 
 
 def _deciding(r: Recommendation) -> SituationResult | None:

@@ -1,4 +1,4 @@
-"""Writes the deployment plan into a folder: plan.md, dr-plan.md, plan.json, pictures/*.png.
+"""Writes the plan into a folder: plan.md, dr-plan.md, plan.json, pictures/*.png, and files of configuration.files.
 
 Everything is drawn and written in a temporary folder first. A new plan then appears by one rename. Into a folder that
 holds an older plan its files are moved one by one, each of them whole: the folder itself may be a mount point or
@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
+from dfr_sizing.configuration.files import ODOO, PGBOUNCER, POSTGRESQL, TABLES, files
 from dfr_sizing.errors import InputError
 from dfr_sizing.plan.as_json import dump, recommendation_json
 from dfr_sizing.plan.dr_plan import dr_plan_markdown
@@ -24,6 +25,7 @@ PLAN_JSON = "plan.json"
 PLAN_MD = "plan.md"
 DR_PLAN_MD = "dr-plan.md"
 PICTURES = "pictures"
+CONFIGURATION = (POSTGRESQL, TABLES, ODOO, PGBOUNCER)
 _ALLOWED = "a folder that can be written"
 _PREFIX = ".dfr-size-"
 
@@ -50,7 +52,10 @@ def check_out(out: Path) -> None:
 def _check_existing(out: Path) -> None:
     if out.is_dir() and any(out.iterdir()) and not (out / PLAN_JSON).is_file():
         raise _refused(out, f"it holds other files and no {PLAN_JSON}: choose a new or empty folder")
-    for name, wanted in ((PLAN_MD, Path.is_file), (PLAN_JSON, Path.is_file), (PICTURES, Path.is_dir)):
+    for name, wanted in (
+        *((file, Path.is_file) for file in (PLAN_MD, PLAN_JSON, *CONFIGURATION)),
+        (PICTURES, Path.is_dir),
+    ):
         if out.is_dir() and (out / name).exists() and not wanted(out / name):
             raise _refused(out, f"{name} in it is not what dfr-size writes: choose a new or empty folder")
 
@@ -103,13 +108,23 @@ def _fill(folder: Path, r: Recommendation, on: date) -> tuple[list[Path], list[P
     titles = pictures.drawn(r)
     (folder / PLAN_MD).write_text(plan_markdown(r, on, titles), encoding="utf-8")
     (folder / PLAN_JSON).write_text(dump(recommendation_json(r)), encoding="utf-8")
-    names = [Path(PLAN_MD), Path(PLAN_JSON), *(path.relative_to(folder) for path in saved)]
+    for name, text in _configuration(r).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    names = [Path(PLAN_MD), Path(PLAN_JSON), *map(Path, CONFIGURATION), *(path.relative_to(folder) for path in saved)]
     absent = [Path(PICTURES, f"{name}.png") for name in pictures.PICTURES if name not in titles]
     recovers = dr_plan_markdown(r)
     if recovers:
         (folder / DR_PLAN_MD).write_text(recovers, encoding="utf-8")
     (names if recovers else absent).append(Path(DR_PLAN_MD))
     return names, absent
+
+
+def _configuration(r: Recommendation) -> dict[str, str]:
+    """Text of the configuration files by name."""
+    if r.database is None:
+        return files(r.recommended.topology)
+    replica = r.database.replica.recommended
+    return files(r.recommended.topology, r.database.growth, r.database.wal_bytes_per_s, replica=replica)
 
 
 def _replace(new: Path, out: Path, names: list[Path], absent: list[Path]) -> None:

@@ -11,7 +11,8 @@ from dataclasses import replace
 from dfr_sizing.catalogue import Catalogue, Place
 from dfr_sizing.demand import ledger as demand_ledger
 from dfr_sizing.demand import tables
-from dfr_sizing.drivers import rules
+from dfr_sizing.drivers import configuration, rules
+from dfr_sizing.growth import ledger as growth_ledger
 from dfr_sizing.ledger import Assumption, merged
 from dfr_sizing.model import Model, request_ledger
 from dfr_sizing.recommend.bounds import iops_needed
@@ -24,6 +25,7 @@ from dfr_sizing.recommend.candidates import (
     ways_allowed,
 )
 from dfr_sizing.recommend.crosscheck import cross_check, crosscheck_warnings
+from dfr_sizing.recommend.database_advice import database_advice
 from dfr_sizing.recommend.design import design_for
 from dfr_sizing.recommend.evaluate import (
     Effort,
@@ -84,6 +86,7 @@ def recommend(
     minimum = _minimum(search, home.place)
     day = peak_day(topology, design, design.worst, effort, seed, executor)
     curve = growth_curve(topology, design, CURVE, 1, effort, seed, executor)
+    advice = database_advice(topology, design, catalogue, chosen.way, effort, seed, executor)
     plan = search.plan("recommended", chosen, 1)
     recovery = begin_facts(chosen, design, seed, executor)
     swings = sensitivities(scenario, model, catalogue, home.place, chosen.way)
@@ -112,6 +115,7 @@ def recommend(
         ),
         crosscheck=checked,
         recovery=recovers,
+        database=advice(),
     )
 
 
@@ -232,7 +236,9 @@ def _ledger(search: Search, chosen: Topology) -> tuple[Assumption, ...]:
     design = search.design
     return merged(
         (rule.assumption for rule in rules().values()),
+        (line.assumption for line in configuration().values()),
         demand_ledger(),
+        growth_ledger(),
         request_ledger(),
         chosen.ledger(),
         design.model.ledger(),

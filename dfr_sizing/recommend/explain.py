@@ -22,20 +22,20 @@ NOT_VARIED = ("targets.", "recovery.", "prices.usd_rate")
 
 def sensitivities(scenario: Scenario, model: Model, catalogue: Catalogue, place: Place, way: Way) -> tuple[Swing, ...]:
     """Cost with each uncertain input at its low and high end, largest swing first; bounds only, nothing simulated."""
-    mid = _cost_by_bounds(scenario, model, catalogue, place, way)
+    mid = cost_by_bounds(scenario, model, catalogue, place, way)
     swings = []
     for name, driver in drivers().items():
         value = scenario.value(name)
         if not isinstance(value, Interval) or value.is_exact or name.startswith(NOT_VARIED):
             continue
         ends: tuple[Literal["low", "high"], ...] = ("low", "high")
-        costs = [_cost_by_bounds(scenario.with_bounds({name: end}), model, catalogue, place, way) for end in ends]
+        costs = [cost_by_bounds(scenario.with_bounds({name: end}), model, catalogue, place, way) for end in ends]
         swings.append(Swing(name, value.low, value.mid, value.high, driver.unit, costs[0], costs[1]))
     finite = [swing for swing in swings if math.isfinite(mid)]
     return tuple(sorted(finite, key=lambda swing: (-swing.size, swing.name)))
 
 
-def _cost_by_bounds(scenario: Scenario, model: Model, catalogue: Catalogue, place: Place, way: Way) -> float:
+def cost_by_bounds(scenario: Scenario, model: Model, catalogue: Catalogue, place: Place, way: Way) -> float:
     """Five-year cost of the cheapest candidate of a place that no bound drops; infinite where none is left."""
     design = design_for(scenario, model)
     options = place_options(catalogue, place, design, (way,), 1, Counter())

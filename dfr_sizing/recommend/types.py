@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dfr_sizing.cost import Bill
 from dfr_sizing.demand import Situation, TableSize
 from dfr_sizing.ledger import Assumption
+from dfr_sizing.recommend.database_types import DatabaseAdvice
 from dfr_sizing.recommend.recovery_types import RecoveryFacts
 from dfr_sizing.recovery import Availability, Headline, RecoveryEstimate, Strategy
 from dfr_sizing.scenario import Scenario
@@ -281,6 +282,7 @@ class Recommendation:
     simulated_requests: int
     crosscheck: CrossCheck | None = None  # None: the named day was not simulated
     selection: Selection | None = None
+    database: DatabaseAdvice | None = None
     recovery: RecoveryFacts | None = None
 
 

@@ -53,16 +53,18 @@ def running(
     *,
     database: str = "staging",
     settings: Mapping[str, str] | None = None,
+    wal_segment_mib: int = 16,
 ) -> Iterator[str]:
     """The URL of a server that runs as long as the block does; its data stay in ``folder`` for the next time.
 
-    ``settings`` are PostgreSQL's (``shared_buffers`` and the like); the rest stands at its default. Raises InputError.
+    ``settings`` are PostgreSQL's (``shared_buffers`` and the like); the rest stands at its default. A cluster that is
+    new has WAL segments of ``wal_segment_mib``. Raises InputError.
     """
     binaries = reachable_binaries()
     data = folder.resolve() / "postgresql"
     account = account_for(data.parent, binaries)
     if not (data / "PG_VERSION").exists():
-        _make(binaries, data, account, database, preload)
+        _make(binaries, data, account, database, preload, wal_segment_mib)
     _check_free(data)
     port = _free_port()
     url = f"postgresql://{USER}@127.0.0.1:{port}/{database}"
@@ -160,11 +162,16 @@ def account_for(folder: Path, binaries: Path) -> pwd.struct_passwd | None:
 
 
 def _make(
-    binaries: Path, data: Path, account: pwd.struct_passwd | None, database: str, preload: tuple[str, ...]
+    binaries: Path,
+    data: Path,
+    account: pwd.struct_passwd | None,
+    database: str,
+    preload: tuple[str, ...],
+    wal_segment_mib: int,
 ) -> None:
     """A new cluster with its role and database, all by programs that talk to no network. Whole, or not there."""
     try:
-        make_cluster(binaries, data, account, "reject")
+        make_cluster(binaries, data, account, "reject", wal_segment_mib)
         alone = [str(binaries / "postgres"), "--single", "-j", "-D", str(data)]
         owned = f'CREATE DATABASE "{database}" OWNER {USER};\n'
         _run(account, [*alone, "postgres"], _ROLES + "\n" + owned)
@@ -176,13 +183,17 @@ def _make(
         raise
 
 
-def make_cluster(binaries: Path, data: Path, account: pwd.struct_passwd | None, who_may_enter: str) -> None:
+def make_cluster(
+    binaries: Path, data: Path, account: pwd.struct_passwd | None, who_may_enter: str, wal_segment_mib: int = 16
+) -> None:
     """A new cluster, whose superuser is ``postgres``; ``who_may_enter`` is initdb's --auth. Raises InputError."""
     data.mkdir(mode=0o700)
     if account is not None:
         os.chown(data, account.pw_uid, account.pw_gid)
     told = ["-D", str(data), "--username=postgres", f"--auth={who_may_enter}", "--encoding=UTF8", "--locale=C.UTF-8"]
-    _run(account, [str(binaries / "initdb"), *told, "--no-sync", "--no-instructions"])
+    _run(
+        account, [str(binaries / "initdb"), *told, "--no-sync", "--no-instructions", f"--wal-segsize={wal_segment_mib}"]
+    )
 
 
 def _run(account: pwd.struct_passwd | None, command: list[str], statements: str = "") -> None:

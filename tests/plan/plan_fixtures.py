@@ -8,11 +8,14 @@ from functools import cache
 from dfr_sizing import demand as demands
 from dfr_sizing import recovery
 from dfr_sizing.catalogue import Role, load_catalogue
+from dfr_sizing.configuration.replica import ReplicaAdvice
 from dfr_sizing.cost import Bill, Pricer, Terms, Volumes, bill
 from dfr_sizing.demand import Situation
+from dfr_sizing.growth import growth_of
 from dfr_sizing.ledger import merged
 from dfr_sizing.model import load_model, request_classes
 from dfr_sizing.recommend.candidates import ALL_WAYS, Way
+from dfr_sizing.recommend.database_types import DatabaseAdvice, Held, IndexSaving, Year
 from dfr_sizing.recommend.recovery import cable_cut, promises_of
 from dfr_sizing.recommend.recovery_types import RecoveryFacts, WayCost
 from dfr_sizing.recommend.types import (
@@ -263,6 +266,33 @@ def swings(cost: float) -> tuple[Swing, ...]:
     )
 
 
+def database_advice(asked: Scenario) -> DatabaseAdvice:
+    """Real growth; the years, the replica and the savings are made up. The memory holds the first three years."""
+    years = tuple(
+        Year(
+            year=year,
+            farmers=demands.farmers_in_year(asked, year),
+            database_bytes=demands.database_bytes(asked, year),
+            table_bytes=0.8 * demands.database_bytes(asked, year),
+            held=Held(64.0 * GIB, (30.0 + 7.0 * year) * GIB, 45.0 * GIB, 0.97 - 0.03 * year, 400.0 * (1 + year)),
+            disk_utilisation=0.1 + 0.1 * year,
+            p95_s=p95_s(0.3 + 0.1 * year),
+        )
+        for year in range(6)
+    )
+    replica = ReplicaAdvice(("list_view", "record_read"), 0.4, 0.5, 0.6, 0.31, 0.2)
+    indexes = tuple(
+        IndexSaving(names, usd, cpu, size * GIB)
+        for names, usd, cpu, size in (
+            ((), float("inf"), 900.0, 0.0),
+            (("dedup_index",), 910_000.0, 31.0, 0.2),
+            (("name_index",), float("inf"), 880.0, 0.2),
+            (("dedup_index", "name_index"), 230_000.0, 8.0, 0.4),
+        )
+    )
+    return DatabaseAdvice(3e6, growth_of(asked), years, replica, indexes)
+
+
 @cache
 def recommendation(currency: str = "USD", rate: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Recommendation:
     """The whole answer."""
@@ -311,6 +341,7 @@ def recommendation(currency: str = "USD", rate: tuple[float, float, float] = (1.
         crosscheck=crosscheck(),
         selection=Selection(0.95, 0.05, 3, 39, ("deadline-surge: report",), 120, 14_000.0),
         recovery=recovery_facts(asked, recommended.topology, recommended.strategy),
+        database=database_advice(asked),
     )
 
 
@@ -336,6 +367,7 @@ def without_data() -> Recommendation:
         rejected=(),
         sensitivities=(),
         places=(),
+        database=None,
         conditions=(),
         warnings=(),
         assumptions=(),

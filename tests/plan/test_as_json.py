@@ -16,7 +16,7 @@ import pytest
 from dfr_sizing.plan.as_json import Json, dump, infeasible_json, recommendation_json, schema
 from dfr_sizing.recommend.types import Infeasible, Recommendation
 
-MAPS = ("tiers", "utilisation", "classes", "p95_s", "parts_s", "error")
+MAPS = ("tiers", "utilisation", "classes", "p95_s", "parts_s", "error", "parameters")
 """Keys whose own keys are names, written ``*`` in schema.md."""
 LEAVES = {"scenario", "application", "database", "place", "cost", "targets"}
 

@@ -14,7 +14,7 @@ from dfr_sizing.errors import InputError
 from dfr_sizing.ledger import Assumption, Label
 from dfr_sizing.plan import latency, markdown, pictures, words
 from dfr_sizing.plan.as_json import dump, recommendation_json
-from dfr_sizing.plan.write import check_out, write_plan
+from dfr_sizing.plan.write import CONFIGURATION, check_out, write_plan
 from dfr_sizing.recommend.types import Recommendation
 from dfr_sizing.recovery import kinds
 
@@ -37,7 +37,7 @@ def text(plan: Path) -> str:
 
 def test_every_link_resolves(plan: Path, text: str) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", text)
-    assert len(links) == 9
+    assert len(links) == 13
     for link in links:
         assert (plan / link).is_file()
     anchors = {
@@ -133,7 +133,7 @@ def test_a_new_plan_replaces_the_old_and_keeps_the_users_notes(
     write_plan(answer, tmp_path, on)
     (tmp_path / "notes.txt").write_text("ours")
     write_plan(silent, tmp_path, on)
-    assert set(files(tmp_path)) == {"notes.txt", "plan.json", "plan.md", "pictures/cost.png"}
+    assert set(files(tmp_path)) == {"notes.txt", "plan.json", "plan.md", "pictures/cost.png", *CONFIGURATION}
 
 
 def test_missing_parents_are_made(answer: Recommendation, on: date, tmp_path: Path) -> None:
@@ -214,4 +214,4 @@ def test_an_interrupted_write_leaves_the_old_plan_whole(
             write_plan(answer, out, on)
     assert files(old) == before
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
-    assert sorted(path.name for path in old.iterdir()) == ["pictures", "plan.json", "plan.md"]
+    assert sorted(path.name for path in old.iterdir()) == sorted(["pictures", "plan.json", "plan.md", *CONFIGURATION])

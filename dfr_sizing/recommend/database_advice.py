@@ -1,0 +1,52 @@
+"""All that is told of the recommended deployment's database beside the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from dfr_sizing.catalogue import Catalogue
+from dfr_sizing.configuration.postgresql import table_settings
+from dfr_sizing.configuration.replica import replica_advice
+from dfr_sizing.growth import growth_of
+from dfr_sizing.postgres.settings import Settings
+from dfr_sizing.recommend.bounds import iops_needed
+from dfr_sizing.recommend.candidates import Way
+from dfr_sizing.recommend.database_types import DatabaseAdvice
+from dfr_sizing.recommend.design import Design
+from dfr_sizing.recommend.evaluate import Effort
+from dfr_sizing.recommend.index_saving import index_savings
+from dfr_sizing.recommend.years import years
+from dfr_sizing.simulation.load import utilisations
+from dfr_sizing.topology import Topology, system_of
+
+
+def database_advice(
+    topology: Topology,
+    design: Design,
+    catalogue: Catalogue,
+    way: Way,
+    effort: Effort,
+    seed: int,
+    executor: Executor | None,
+) -> Callable[[], DatabaseAdvice]:
+    """Begin what has to be simulated of it; what is returned waits for that."""
+    scenario, model = design.scenario, design.model
+    through = years(topology, scenario, model, design.worst, 1, effort, seed, executor)
+    load = design.peaks[design.worst].load
+    _, cpu = utilisations(load, system_of(topology, model, 1), model)
+    reads = iops_needed(topology.database, design).reads / min(topology.iops, topology.database.disk_iops)
+    # Growth with the plan's own settings: large tables are vacuumed more often than by default.
+    default = Settings()
+    large = {each.table: each.applied(default) for each in table_settings(growth_of(scenario))}
+
+    def found() -> DatabaseAdvice:
+        return DatabaseAdvice(
+            wal_bytes_per_s=max(peak.load.wal_bytes_per_s for peak in design.peaks.values()),
+            growth=growth_of(scenario, large),
+            years=through(),
+            replica=replica_advice(load.rates, load.costs, cpu, reads),
+            indexes=index_savings(scenario, model, catalogue, topology.place, way),
+        )
+
+    return found

@@ -1,0 +1,81 @@
+"""What is told of the database beside the answer: its years, its growth, a replica, what indexes save."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dfr_sizing.configuration.replica import ReplicaAdvice
+from dfr_sizing.drivers import rule
+from dfr_sizing.growth import Growth
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What memory holds of a database in one hour, in bytes. ``hit_ratio``: pages that are not read from the disk.
+
+    ``working_set_bytes`` are the pages that the hour touches, ``cache_bytes`` the memory that caches pages.
+    """
+
+    memory_bytes: float
+    working_set_bytes: float
+    cache_bytes: float
+    hit_ratio: float
+    reads_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """A deployment in the busiest hour of one year. ``p95_s`` by class in seconds; empty where none was simulated.
+
+    ``table_bytes`` is what the tables come to by their growth, ``database_bytes`` what the plan buys room for.
+    """
+
+    year: int
+    farmers: float
+    database_bytes: float
+    table_bytes: float
+    held: Held
+    disk_utilisation: float
+    p95_s: Mapping[str, float]
+
+    @property
+    def fits(self) -> bool:
+        """Whether the hour's working set is within the memory that caches pages."""
+        return self.held.working_set_bytes <= self.held.cache_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSaving:
+    """One set of the two indexes: five years of the cheapest candidate that no bound drops, infinite without one.
+
+    ``database_cpu`` are the cores of the model's speed that the worst hour asks of the database; ``index_bytes`` is
+    what the indexes take in year 5.
+    """
+
+    indexes: tuple[str, ...]
+    five_year_usd: float
+    database_cpu: float
+    index_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseAdvice:
+    """All of it, for the recommended deployment. ``wal_bytes_per_s`` is of its worst hour."""
+
+    wal_bytes_per_s: float
+    growth: tuple[Growth, ...]
+    years: tuple[Year, ...]
+    replica: ReplicaAdvice
+    indexes: tuple[IndexSaving, ...]
+
+    @property
+    def leaves_memory(self) -> int | None:
+        """The first year whose working set is more than memory holds; None where it fits throughout."""
+        return next((each.year for each in self.years if not each.fits), None)
+
+    @property
+    def disk_fills(self) -> int | None:
+        """The first year whose busiest hour asks more of the disk than search.most_iops_utilisation; None: no year."""
+        most = rule("search.most_iops_utilisation")
+        return next((each.year for each in self.years if each.disk_utilisation > most), None)

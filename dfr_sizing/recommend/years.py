@@ -1,0 +1,128 @@
+"""A deployment through the years: what an hour touches against what memory holds, reads, the disk, p95.
+
+The hour is the busiest of the worst named day at the farmers of that year. Its working set is Denning's (The Working
+Set Model for Program Behavior, CACM 11(5), 1968): the pages that it touches at least once. Without a fit from a
+registry's own pg_statio all pages of the database share one popularity, whose uniform part is the rule
+postgresql.cold_access_share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+
+import numpy as np
+
+from dfr_sizing.catalogue import InstanceType
+from dfr_sizing.cost import YEARS, Volumes
+from dfr_sizing.demand import Situation, database_bytes, farmers_in_year
+from dfr_sizing.drivers import rule
+from dfr_sizing.growth import growth_of, total_bytes
+from dfr_sizing.model import Model
+from dfr_sizing.postgres.cache import Relation, TwoLevels, two_levels
+from dfr_sizing.postgres.popularity import Popularity
+from dfr_sizing.postgres.settings import PAGE
+from dfr_sizing.recommend.bounds import iops_needed
+from dfr_sizing.recommend.database_types import Held, Year
+from dfr_sizing.recommend.design import Design, design_for
+from dfr_sizing.recommend.evaluate import DISPLAY_SHORTEST_S, Effort, p95_by_class
+from dfr_sizing.recommend.trial import job
+from dfr_sizing.scenario import Scenario
+from dfr_sizing.simulation.load import HourLoad
+from dfr_sizing.simulation.run import Job, run_all
+from dfr_sizing.topology import GIB, Topology, cache_bytes
+
+HOUR_S = 3600.0
+
+
+def design_in_year(scenario: Scenario, model: Model, year: int) -> Design:
+    """The design at the farmers and with the stored bytes of one year."""
+    design = design_for(scenario, model, farmers_in_year(scenario, year))
+    gib = database_bytes(scenario, year) / GIB
+    volumes: Volumes = replace(design.volumes, database_gib=(*design.volumes.database_gib[:-1], gib))
+    return replace(design, volumes=volumes)
+
+
+def years(
+    topology: Topology,
+    scenario: Scenario,
+    model: Model,
+    situation: Situation,
+    nodes_down: int = 1,
+    effort: Effort | None = None,
+    seed: int = 1,
+    executor: Executor | None = None,
+) -> Callable[[], tuple[Year, ...]]:
+    """Begin a deployment through the years 0 to 5, in the busiest hour of a named day.
+
+    What is returned waits for the simulations. Without an ``effort`` nothing is simulated, and p95 is left out.
+    """
+    designs = [design_in_year(scenario, model, year) for year in range(YEARS + 1)]
+    loads = [design.peaks[situation].load for design in designs]
+    outcomes = None
+    if effort is not None:
+        outcomes = run_all(_jobs(topology, designs, loads, nodes_down, effort, seed), 1, executor)
+    growth = growth_of(scenario)
+
+    def found() -> tuple[Year, ...]:
+        latencies: Sequence[Mapping[str, float]] = [{}] * len(designs)
+        if outcomes is not None:
+            latencies = [p95_by_class(outcome) for outcome in outcomes()]
+        return tuple(
+            _year(topology, design, load, year, total_bytes(growth, year), p95)
+            for year, (design, load, p95) in enumerate(zip(designs, loads, latencies, strict=True))
+        )
+
+    return found
+
+
+def _jobs(
+    topology: Topology, designs: Sequence[Design], loads: Sequence[HourLoad], down: int, effort: Effort, seed: int
+) -> list[Job]:
+    """One short replication a year, whose pages miss as often as the caches say."""
+    jobs = []
+    for design, load in zip(designs, loads, strict=True):
+        missed = 1.0 - held_of(topology.database, load, design.database_bytes).hit_ratio
+        one = job(topology, design, load, down, effort.point, seed, DISPLAY_SHORTEST_S)
+        jobs.append(replace(one, streams=tuple(replace(stream, miss_ratio=missed) for stream in one.streams)))
+    return jobs
+
+
+def _year(
+    topology: Topology, design: Design, load: HourLoad, year: int, table_bytes: float, p95_s: Mapping[str, float]
+) -> Year:
+    stored = design.database_bytes
+    held = held_of(topology.database, load, stored)
+    # WAL and checkpoints as they are bought; the reads are those of the caches.
+    writes = iops_needed(topology.database, design)
+    asked = held.reads_per_s + writes.wal_flushes + writes.checkpoint_writes
+    most = min(topology.iops, topology.database.disk_iops)
+    return Year(year, design.farmers, stored, table_bytes, held, asked / most, p95_s)
+
+
+def hit_ratios(
+    instance: InstanceType, load: HourLoad, stored_bytes: float, memory_gib: Sequence[float]
+) -> tuple[Held, ...]:
+    """The same hour with other sizes of memory: hit ratio against RAM."""
+    return tuple(held_of(replace(instance, memory_gib=gib), load, stored_bytes) for gib in memory_gib)
+
+
+def held_of(instance: InstanceType, load: HourLoad, stored_bytes: float) -> Held:
+    """What an instance's memory holds in one hour of a load, on a database of so many bytes."""
+    whole = relation(load, stored_bytes)
+    caching = cache_bytes(instance)
+    if whole.touches_per_s <= 0.0:
+        return Held(instance.memory_gib * GIB, 0.0, caching, 1.0, 0.0)
+    buffers = rule("postgresql.shared_buffers_share") * instance.memory_gib * GIB
+    caches: TwoLevels = two_levels([whole], buffers / PAGE, (caching - buffers) / PAGE)
+    counts, shares = whole.popularity.groups(whole.pages)
+    touched = float(counts @ -np.expm1(-shares * whole.touches_per_s * HOUR_S)) * PAGE
+    reads = caches.disk_reads_per_s
+    return Held(instance.memory_gib * GIB, touched, caching, 1.0 - reads / whole.touches_per_s, reads)
+
+
+def relation(load: HourLoad, stored_bytes: float) -> Relation:
+    """The whole database as one relation, as far as nobody has measured which of its parts are touched."""
+    popularity = Popularity(rule("postgresql.popularity_exponent"), rule("postgresql.cold_access_share"))
+    return Relation("database", stored_bytes / PAGE, popularity, load.pages_per_s)

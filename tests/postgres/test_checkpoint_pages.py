@@ -1,0 +1,110 @@
+"""When checkpoints come, and what they write, against a buffer pool touch by touch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from buffer_pool import ClockPool, draws
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dfr_sizing.postgres.cache import Cache, Relation, shared_buffers
+from dfr_sizing.postgres.checkpoint import Dirtied, checkpoint, interval, trigger_bytes
+from dfr_sizing.postgres.popularity import Popularity
+from dfr_sizing.postgres.settings import Settings
+
+MIB = 2.0**20
+
+
+def simulated(
+    popularity: Popularity, pages: int, buffers: int, changed: float, interval_s: float
+) -> tuple[float, float]:
+    """Pages the checkpointer writes in an interval, and dirty pages that leave; 1,000 touches a second."""
+    per_s, intervals, warm = 1000, 14, 4
+    pool = ClockPool(buffers)
+    touches = draws(popularity, pages, int(per_s * interval_s) * intervals, 1)
+    is_change = np.random.default_rng(2).random(len(touches)) < changed
+    number = int(per_s * interval_s)
+    written, evicted = 0, 0
+    for period in range(intervals):
+        due, before = pool.begin_checkpoint(), pool.evicted
+        done = 0
+        for step in range(number):
+            while done < len(due) and done < len(due) * step / (0.9 * number):
+                written += pool.write(due[done]) * (period >= warm)
+                done += 1
+            at = period * number + step
+            pool.touch(touches[at], bool(is_change[at]))
+        evicted += (pool.evicted - before) * (period >= warm)
+    return written / (intervals - warm), evicted / (intervals - warm)
+
+
+@pytest.mark.parametrize(
+    ("popularity", "pages", "buffers", "changed"),
+    [
+        (Popularity(0.7, 0.2), 4000, 4000, 0.2),  # nothing leaves
+        (Popularity(0.7, 0.2), 4000, 2500, 0.2),
+        (Popularity(0.3, 0.1), 6000, 3000, 0.1),
+        (Popularity(0.8, 0.3), 6000, 2400, 0.5),
+        (Popularity(0.8, 0.3), 6000, 1200, 0.5),  # most leave before a checkpoint comes to them
+    ],
+)
+def test_pages_written_against_a_simulated_pool(
+    popularity: Popularity, pages: int, buffers: int, changed: float
+) -> None:
+    """The checkpointer's share to 10 %, what is written in all to 3 %."""
+    seconds = 10.0
+    written, evicted = simulated(popularity, pages, buffers, changed, seconds)
+    cache = shared_buffers([Relation("t", pages, popularity, 1000.0)], buffers)
+    made = [Dirtied("t", pages, popularity, 1000.0, changed * 1000.0)]
+    found = checkpoint(made, cache, lambda _: 0.0, Settings(checkpoint_timeout_s=seconds))
+    assert found.pages == pytest.approx(written, rel=0.1)
+    assert found.pages + found.evicted_per_s * seconds == pytest.approx(written + evicted, rel=0.03)
+
+
+def everything_fits() -> Cache:
+    return shared_buffers([Relation("t", 10.0, Popularity(0.5), 1.0)], 1e6)
+
+
+def test_new_pages_are_written_once() -> None:
+    """300 that are full, and the one that each of four connections is filling, which is written again when it is."""
+    made = [Dirtied("t", 1000.0, Popularity(0.5), 0.0, 0.0, fresh_per_s=3.0, ends=4)]
+    found = checkpoint(made, everything_fits(), lambda _: 0.0, Settings(checkpoint_timeout_s=100.0))
+    assert found.pages == pytest.approx(304.0)
+    assert found.evicted_per_s == 0.0
+
+
+def test_nothing_changed_nothing_written() -> None:
+    made = [Dirtied("t", 1000.0, Popularity(0.5), 50.0, 0.0)]
+    found = checkpoint(made, everything_fits(), lambda _: 0.0, Settings())
+    assert (found.pages, found.evicted_per_s, found.files) == (0.0, 0.0, 0.0)
+
+
+def test_trigger_is_postgresqls_in_whole_segments() -> None:
+    """CalculateCheckpointSegments at its defaults: 1 GB / 16 MB / 1.9 is 33.7, so 33 segments."""
+    assert trigger_bytes(Settings()) == 33 * 16 * MIB
+    assert trigger_bytes(Settings(max_wal_size_bytes=32 * MIB)) == 16 * MIB
+    assert trigger_bytes(Settings(checkpoint_completion_target=0.5)) == 42 * 16 * MIB
+
+
+@settings(deadline=None)
+@given(st.floats(1e3, 1e9))
+def test_wal_or_time_whichever_comes_first(per_s: float) -> None:
+    settings = Settings()
+    seconds, by_wal = interval(lambda t: per_s * t, settings)
+    assert by_wal == (per_s * settings.checkpoint_timeout_s > trigger_bytes(settings))
+    assert seconds == pytest.approx(
+        min(settings.checkpoint_timeout_s, trigger_bytes(settings) / per_s), rel=1e-4, abs=1e-5
+    )
+
+
+@settings(deadline=None)
+@given(st.floats(10.0, 1e5), st.floats(0.0, 1e3), st.floats(1.0, 1e5), st.floats(5.0, 3600.0))
+def test_no_more_is_written_than_was_changed(pages: float, changed: float, buffers: float, seconds: float) -> None:
+    popularity = Popularity(0.7, 0.2)
+    cache = shared_buffers([Relation("t", pages, popularity, changed + 100.0)], buffers)
+    made = [Dirtied("t", pages, popularity, changed + 100.0, changed)]
+    found = checkpoint(made, cache, lambda _: 0.0, Settings(checkpoint_timeout_s=seconds))
+    writes = found.pages_per_s + found.evicted_per_s
+    assert 0.0 <= writes <= changed * (1 + 1e-9)
+    assert found.pages <= min(pages, buffers) * 1.01 + 1.0
