@@ -28,7 +28,7 @@ from dfr_sizing.postgres.settings import Settings
 from dfr_sizing.postgres.vacuum import dead_rows_to_start
 from dfr_sizing.scenario import Scenario
 
-DAYS_A_YEAR = 365.0
+SECONDS_A_YEAR = 365.0 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +108,23 @@ def _index_bytes(scenario: Scenario, row: Mapping[str, Any], rows: float) -> flo
     return btree_bytes(rows, row["key_bytes"], fill, max(1.0, min(a_key, rows)))
 
 
+def changed_per_s(scenario: Scenario, year: int) -> dict[str, float]:
+    """Rows of each table that are changed a second, the mean of a steady day at the farmers of one year."""
+    day = demand(scenario, Situation.STEADY, farmers_in_year(scenario, year))
+    rates = {rate.name: sum(rate.per_s) / len(rate.per_s) for rate in day.rates}
+    return {
+        table: sum(rates.get(name, 0.0) for name in row.get("written_by", ())) for table, row in table_rows().items()
+    }
+
+
 def _changes_since_go_live(scenario: Scenario) -> dict[str, tuple[float, ...]]:
     """Rows of each table that were changed by the end of each year: steady days only, at the farmers of that year."""
-    a_year = []
-    for year in range(6):
-        day = demand(scenario, Situation.STEADY, farmers_in_year(scenario, year))
-        a_year.append({rate.name: DAYS_A_YEAR * 3600.0 * sum(rate.per_s) for rate in day.rates})
-    found = {}
-    for table, row in table_rows().items():
-        each = [sum(rates.get(name, 0.0) for name in row.get("written_by", ())) for rates in a_year]
-        # Go-live itself has seen no change yet; year n ends after n years at the farmers of their ends.
-        found[table] = tuple(sum(each[1 : year + 1]) for year in range(6))
-    return found
+    # Go-live itself has seen no change yet; year n ends after n years at the farmers of their ends.
+    each = [changed_per_s(scenario, year) for year in range(1, 6)]
+    return {
+        table: tuple(SECONDS_A_YEAR * sum(of[table] for of in each[:year]) for year in range(6))
+        for table in table_rows()
+    }
 
 
 def ledger() -> tuple[Assumption, ...]:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
 
 from dfr_sizing.catalogue import DiskType, InstanceType, Place, PriceLabel
 from dfr_sizing.drivers import rule
 from dfr_sizing.ledger import Assumption, Label
 from dfr_sizing.model import Model
+from dfr_sizing.postgres.cache import Relation, two_levels
+from dfr_sizing.postgres.popularity import FloatArray, Popularity
 from dfr_sizing.simulation.system import PAGE_BYTES, Burst, Cpu, Disk, System
 from dfr_sizing.storage import Limit, VolumeLimits, volume_limits
 
 GIB = 2**30
+
+_MANY_PAGES = 1e8
+"""Pages of a database that stands for any other: its most popular single pages no longer show."""
+_LEAST_CACHED, _NODES = 1e-4, 48
+"""Least share of a database in memory, and how many shares misses are worked out at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +114,37 @@ def cache_bytes(database: InstanceType) -> float:
 
 
 def miss_ratio(database: InstanceType, database_size: float) -> float:
-    """Share of page accesses that go to the disk: cold accesses that the cache does not hold."""
-    return rule("postgresql.cold_access_share") * max(0.0, 1.0 - cache_bytes(database) / max(1.0, database_size))
+    """Share of page accesses that go to the disk, on a database of so many bytes: nothing in memory has the page.
+
+    Read between the nodes of ``_missed_by_share``, so that more memory never misses more.
+    """
+    logs, missed = _missed_by_share()
+    share = cache_bytes(database) / max(1.0, database_size)
+    return float(np.interp(math.log(max(share, 1e-12)), logs, missed))
+
+
+@cache
+def whole_database() -> Popularity:
+    """How unevenly its pages are touched: one law for all, without a fit from a registry's own pg_statio."""
+    return Popularity(rule("postgresql.popularity_exponent"), rule("postgresql.cold_access_share"))
+
+
+@cache
+def _missed_by_share() -> tuple[FloatArray, FloatArray]:
+    """Logarithms of the cached share of a database, rising, and the misses of shared_buffers and the system's cache.
+
+    A hit ratio does not depend on how often pages are touched, nor on their number as long as it is large, but on that
+    share alone (postgres.cache).
+    """
+    whole = Relation("database", _MANY_PAGES, whole_database(), 1.0)
+    of_buffers = rule("postgresql.shared_buffers_share") / rule("postgresql.cache_share")
+    # From where the system's cache holds the database alone, nothing is read.
+    shares = np.geomspace(_LEAST_CACHED, 1.0 / (1.0 - of_buffers), _NODES)
+    missed = [
+        two_levels([whole], of_buffers * pages, (1.0 - of_buffers) * pages).disk_reads_per_s
+        for pages in shares[:-1] * _MANY_PAGES
+    ]
+    return np.log(shares), np.minimum.accumulate([*missed, 0.0])
 
 
 def host_cpu(instance: InstanceType, model: Model) -> Cpu:

@@ -24,6 +24,7 @@ from dfr_sizing.catalogue import (
     disk_ceiling,
     disk_limits,
 )
+from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import Contention, Model, request_classes
 from dfr_sizing.recommend.design import Design
@@ -130,19 +131,21 @@ def _database_utilisation(instance: InstanceType, design: Design) -> float:
     return max(found)
 
 
+def iops_in(instance: InstanceType, design: Design, situation: Situation) -> IopsSplit:
+    """Operations a second in the busiest hour of a named day, by kind, as they are bought; ``bought`` is 0 here."""
+    missed, load = miss_ratio(instance, design.database_bytes), design.peaks[situation].load
+    return IopsSplit(
+        reads=load.pages_per_s * missed,
+        wal_flushes=load.commits_per_s / rule("postgresql.commits_per_flush"),
+        checkpoint_writes=load.pages_written_per_s * rule("postgresql.checkpoint_share"),
+        bought=0,
+        miss_ratio=missed,
+    )
+
+
 def iops_needed(instance: InstanceType, design: Design) -> IopsSplit:
-    """Operations a second in the worst hour of all named days, by kind; ``bought`` is 0 here."""
-    missed = miss_ratio(instance, design.database_bytes)
-    splits = [
-        IopsSplit(
-            reads=peak.load.pages_per_s * missed,
-            wal_flushes=peak.load.commits_per_s / rule("postgresql.commits_per_flush"),
-            checkpoint_writes=peak.load.pages_written_per_s * rule("postgresql.checkpoint_share"),
-            bought=0,
-            miss_ratio=missed,
-        )
-        for peak in design.peaks.values()
-    ]
+    """The same of the named day that asks for most."""
+    splits = [iops_in(instance, design, situation) for situation in design.peaks]
     return max(splits, key=lambda split: split.total)
 
 

@@ -16,9 +16,14 @@ from dfr_sizing.recommend.database_types import DatabaseAdvice
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.evaluate import Effort
 from dfr_sizing.recommend.index_saving import index_savings
-from dfr_sizing.recommend.years import years
+from dfr_sizing.recommend.operations import begin_operations, limits
+from dfr_sizing.recommend.recovery import daily_window
+from dfr_sizing.recommend.years import held_of, hit_ratios, years
 from dfr_sizing.simulation.load import utilisations
 from dfr_sizing.topology import Topology, system_of
+
+MEMORY_GIB = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
+"""Sizes of memory that the hit ratio is told for."""
 
 
 def database_advice(
@@ -31,6 +36,7 @@ def database_advice(
     executor: Executor | None,
 ) -> Callable[[], DatabaseAdvice]:
     """Begin what has to be simulated of it; what is returned waits for that."""
+    backups = daily_window(topology, way, design)
     scenario, model = design.scenario, design.model
     through = years(topology, scenario, model, design.worst, 1, effort, seed, executor)
     load = design.peaks[design.worst].load
@@ -39,14 +45,23 @@ def database_advice(
     # Growth with the plan's own settings: large tables are vacuumed more often than by default.
     default = Settings()
     large = {each.table: each.applied(default) for each in table_settings(growth_of(scenario))}
+    growth = growth_of(scenario, large)
+    asked = begin_operations(topology, design, growth, large, backups, executor)
 
     def found() -> DatabaseAdvice:
+        operations = asked()
+        peak = max(operations, key=lambda each: each.total)
+        held = held_of(topology.database, load, design.database_bytes)
         return DatabaseAdvice(
             wal_bytes_per_s=max(peak.load.wal_bytes_per_s for peak in design.peaks.values()),
-            growth=growth_of(scenario, large),
+            growth=growth,
             years=through(),
             replica=replica_advice(load.rates, load.costs, cpu, reads),
             indexes=index_savings(scenario, model, catalogue, topology.place, way),
+            operations=operations,
+            limits=limits(topology, design, peak, held),
+            memory=hit_ratios(topology.database, load, design.database_bytes, MEMORY_GIB),
+            backup_note=backups.note,
         )
 
     return found

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dfr_sizing.configuration.replica import ReplicaAdvice
+from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.growth import Growth
 
@@ -60,14 +61,53 @@ class IndexSaving:
 
 
 @dataclass(frozen=True, slots=True)
+class Operations:
+    """What one named day's busiest hour asks of the database's disk, in operations a second, and in bytes a second.
+
+    ``wal`` are flushes, as many commits to each as come while one lasts; ``vacuum`` is spread over the time between
+    two; ``backup`` is what the daily backup reads where it falls into working hours.
+    """
+
+    situation: Situation
+    reads: float
+    wal: float
+    checkpoint: float
+    vacuum: float
+    backup: float
+    bytes_per_s: float
+
+    @property
+    def total(self) -> float:
+        """All operations a second."""
+        return self.reads + self.wal + self.checkpoint + self.vacuum + self.backup
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What the worst hour takes of one limit of the database; ``full_at_farmers`` if its load grows with them."""
+
+    name: str
+    share: float
+    full_at_farmers: float
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseAdvice:
-    """All of it, for the recommended deployment. ``wal_bytes_per_s`` is of its worst hour."""
+    """All of it, for the recommended deployment. ``wal_bytes_per_s`` is of its worst hour.
+
+    ``operations`` are those of the steady day and of the day that asks for most; ``limits`` come fullest first;
+    ``memory`` is the worst hour with other sizes of memory.
+    """
 
     wal_bytes_per_s: float
     growth: tuple[Growth, ...]
     years: tuple[Year, ...]
     replica: ReplicaAdvice
     indexes: tuple[IndexSaving, ...]
+    operations: tuple[Operations, ...]
+    limits: tuple[Limit, ...]
+    memory: tuple[Held, ...]
+    backup_note: str
 
     @property
     def leaves_memory(self) -> int | None:

@@ -20,13 +20,14 @@ from dfr_sizing.recovery import (
     cheapest_by_failure,
     replicas_needed,
 )
-from dfr_sizing.recovery.backups import window
+from dfr_sizing.recovery.backups import Window, window
 from dfr_sizing.recovery.failures import REPAIR_HOURS, name_at
 from dfr_sizing.recovery.paths import has_standby
 from dfr_sizing.recovery.rates import Rates
 from dfr_sizing.recovery.types import Promises
 from dfr_sizing.recovery.years import simulate_years
 from dfr_sizing.scenario import Scenario
+from dfr_sizing.topology import Topology
 from dfr_sizing.workers import begun
 
 HOURS_PER_DAY, DAYS_PER_YEAR = 24.0, 365.0
@@ -59,12 +60,17 @@ def begin_facts(chosen: Candidate, design: Design, seed: int, executor: Executor
             years=years()[0],
             cable=cable_cut(way.strategy, inputs, topology.place.country, design.scenario, design.farmers, seed, rates),
             backups=design.backups,
-            window=window(
-                inputs, topology.volume.mb_per_s, standby=has_standby(way.strategy, inputs), rates=rates
-            ),
-        )  # fmt: skip
+            window=daily_window(topology, way, design),
+        )
 
     return facts
+
+
+def daily_window(topology: Topology, way: Way, design: Design) -> Window:
+    """The daily backup of a deployment."""
+    inputs = recovery_input(topology.place, topology.nodes, way.standby, design)
+    standby = has_standby(way.strategy, inputs)
+    return window(inputs, topology.volume.mb_per_s, standby=standby, rates=recovery_rates(design))
 
 
 def _ways(chosen: Candidate, design: Design, seed: int) -> tuple[WayCost, ...]:

@@ -1,9 +1,7 @@
 """A deployment through the years: what an hour touches against what memory holds, reads, the disk, p95.
 
 The hour is the busiest of the worst named day at the farmers of that year. Its working set is Denning's (The Working
-Set Model for Program Behavior, CACM 11(5), 1968): the pages that it touches at least once. Without a fit from a
-registry's own pg_statio all pages of the database share one popularity, whose uniform part is the rule
-postgresql.cold_access_share.
+Set Model for Program Behavior, CACM 11(5), 1968): the pages that it touches at least once.
 """
 
 from __future__ import annotations
@@ -17,11 +15,8 @@ import numpy as np
 from dfr_sizing.catalogue import InstanceType
 from dfr_sizing.cost import YEARS, Volumes
 from dfr_sizing.demand import Situation, database_bytes, farmers_in_year
-from dfr_sizing.drivers import rule
 from dfr_sizing.growth import growth_of, total_bytes
 from dfr_sizing.model import Model
-from dfr_sizing.postgres.cache import Relation, TwoLevels, two_levels
-from dfr_sizing.postgres.popularity import Popularity
 from dfr_sizing.postgres.settings import PAGE
 from dfr_sizing.recommend.bounds import iops_needed
 from dfr_sizing.recommend.database_types import Held, Year
@@ -31,7 +26,7 @@ from dfr_sizing.recommend.trial import job
 from dfr_sizing.scenario import Scenario
 from dfr_sizing.simulation.load import HourLoad
 from dfr_sizing.simulation.run import Job, run_all
-from dfr_sizing.topology import GIB, Topology, cache_bytes
+from dfr_sizing.topology import GIB, Topology, cache_bytes, miss_ratio, whole_database
 
 HOUR_S = 3600.0
 
@@ -80,13 +75,11 @@ def years(
 def _jobs(
     topology: Topology, designs: Sequence[Design], loads: Sequence[HourLoad], down: int, effort: Effort, seed: int
 ) -> list[Job]:
-    """One short replication a year, whose pages miss as often as the caches say."""
-    jobs = []
-    for design, load in zip(designs, loads, strict=True):
-        missed = 1.0 - held_of(topology.database, load, design.database_bytes).hit_ratio
-        one = job(topology, design, load, down, effort.point, seed, DISPLAY_SHORTEST_S)
-        jobs.append(replace(one, streams=tuple(replace(stream, miss_ratio=missed) for stream in one.streams)))
-    return jobs
+    """One short replication a year."""
+    return [
+        job(topology, design, load, down, effort.point, seed, DISPLAY_SHORTEST_S)
+        for design, load in zip(designs, loads, strict=True)
+    ]
 
 
 def _year(
@@ -94,10 +87,8 @@ def _year(
 ) -> Year:
     stored = design.database_bytes
     held = held_of(topology.database, load, stored)
-    # WAL and checkpoints as they are bought; the reads are those of the caches.
-    writes = iops_needed(topology.database, design)
-    asked = held.reads_per_s + writes.wal_flushes + writes.checkpoint_writes
     most = min(topology.iops, topology.database.disk_iops)
+    asked = iops_needed(topology.database, design).total
     return Year(year, design.farmers, stored, table_bytes, held, asked / most, p95_s)
 
 
@@ -110,19 +101,8 @@ def hit_ratios(
 
 def held_of(instance: InstanceType, load: HourLoad, stored_bytes: float) -> Held:
     """What an instance's memory holds in one hour of a load, on a database of so many bytes."""
-    whole = relation(load, stored_bytes)
-    caching = cache_bytes(instance)
-    if whole.touches_per_s <= 0.0:
-        return Held(instance.memory_gib * GIB, 0.0, caching, 1.0, 0.0)
-    buffers = rule("postgresql.shared_buffers_share") * instance.memory_gib * GIB
-    caches: TwoLevels = two_levels([whole], buffers / PAGE, (caching - buffers) / PAGE)
-    counts, shares = whole.popularity.groups(whole.pages)
-    touched = float(counts @ -np.expm1(-shares * whole.touches_per_s * HOUR_S)) * PAGE
-    reads = caches.disk_reads_per_s
-    return Held(instance.memory_gib * GIB, touched, caching, 1.0 - reads / whole.touches_per_s, reads)
-
-
-def relation(load: HourLoad, stored_bytes: float) -> Relation:
-    """The whole database as one relation, as far as nobody has measured which of its parts are touched."""
-    popularity = Popularity(rule("postgresql.popularity_exponent"), rule("postgresql.cold_access_share"))
-    return Relation("database", stored_bytes / PAGE, popularity, load.pages_per_s)
+    missed = miss_ratio(instance, stored_bytes) if load.pages_per_s > 0.0 else 0.0
+    counts, shares = whole_database().groups(stored_bytes / PAGE)
+    touched = float(counts @ -np.expm1(-shares * load.pages_per_s * HOUR_S)) * PAGE
+    reads = missed * load.pages_per_s
+    return Held(instance.memory_gib * GIB, touched, cache_bytes(instance), 1.0 - missed, reads)
