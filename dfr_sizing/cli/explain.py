@@ -21,7 +21,13 @@ def _recovery(found: Recommendation, console: Console) -> None:
     show_recovery(found, console)
 
 
-EXPLAINERS: dict[str, Explainer] = {"recovery": _recovery}
+def _database(found: Recommendation, console: Console) -> None:
+    from dfr_sizing.plan.database_terminal import show_database
+
+    show_database(found, console)
+
+
+EXPLAINERS: dict[str, Explainer] = {"database": _database, "recovery": _recovery}
 """What can be explained, and who prints it."""
 
 

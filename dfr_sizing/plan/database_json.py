@@ -12,7 +12,7 @@ from dfr_sizing.configuration.postgresql import TableSetting, postgresql_setting
 from dfr_sizing.configuration.replica import ReplicaAdvice
 from dfr_sizing.configuration.setting import Setting, managed_as
 from dfr_sizing.growth import Growth
-from dfr_sizing.recommend.database_types import DatabaseAdvice, IndexSaving, Year
+from dfr_sizing.recommend.database_types import DatabaseAdvice, IndexSaving, Operations, Year
 from dfr_sizing.recommend.types import Recommendation
 from dfr_sizing.topology import GIB
 
@@ -46,6 +46,28 @@ def database_json(advice: DatabaseAdvice | None) -> Json | None:
         "years": [_year(each) for each in advice.years],
         "replica": _replica(advice.replica),
         "indexes": [_index(each) for each in advice.indexes],
+        "operations": [_operations(each) for each in advice.operations],
+        "limits": [
+            {"name": each.name, "share": each.share, "full_at_farmers": each.full_at_farmers} for each in advice.limits
+        ],
+        "memory": [
+            {"memory_gib": each.memory_bytes / GIB, "hit_ratio": each.hit_ratio, "reads_per_s": each.reads_per_s}
+            for each in advice.memory
+        ],
+        "backup": advice.backup_note,
+    }
+
+
+def _operations(each: Operations) -> Json:
+    return {
+        "situation": each.situation,
+        "reads": each.reads,
+        "wal": each.wal,
+        "checkpoint": each.checkpoint,
+        "vacuum": each.vacuum,
+        "backup": each.backup,
+        "total": each.total,
+        "bytes_per_s": each.bytes_per_s,
     }
 
 

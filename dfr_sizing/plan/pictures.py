@@ -301,6 +301,32 @@ def _cheapest_for_rto(ways: Sequence[WayCost]) -> list[WayCost]:
     return kept
 
 
+def hit_ratio(r: Recommendation) -> Figure:
+    """Hit ratio of the worst hour against the database's memory, and the reads that it leaves to the disk."""
+    memory = r.database.memory if r.database else ()
+    with house_style():
+        figure = _figure(4.6)
+        axes = figure.add_subplot()
+        gib = [each.memory_bytes / GIB for each in memory]
+        axes.plot(gib, [100.0 * each.hit_ratio for each in memory], color=BLUE, marker="o", label="hit ratio")
+        bought = r.recommended.topology.database.memory_gib
+        axes.axvline(bought, color="black", linewidth=1, linestyle=":", label=f"recommended: {bought:g} GiB")
+        axes.set(
+            xscale="log",
+            title="What memory saves the database's disk, worst hour of year 5",
+            xlabel="memory of the database, GiB",
+            ylabel="pages found in memory, %",
+        )
+        reads = axes.twinx()
+        reads.plot(gib, [each.reads_per_s for each in memory], color=ORANGE, marker="s", label="reads from the disk")
+        reads.set_ylabel("reads/s")
+        axes.set_xticks(gib)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+        _legend_below(figure, axes, 2)
+        return figure
+
+
 def _count(value: float) -> str:
     """Farmers as 500 k or 2 M."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
@@ -324,6 +350,11 @@ PICTURES: dict[str, tuple[str, Drawing, Callable[[Recommendation], bool]]] = {
         "What the cost depends on",
         sensitivity,
         lambda r: any(swing.size > 0 for swing in r.sensitivities),
+    ),
+    "hit-ratio": (
+        "Hit ratio against memory",
+        hit_ratio,
+        lambda r: r.database is not None and len(r.database.memory) > 1,
     ),
     "recovery-cost": ("What a shorter RTO costs", recovery_cost, lambda r: r.recovery is not None),
 }

@@ -100,7 +100,7 @@ def _steps(told: RecoveryEstimate) -> str:
 def _years(years: Years, target: float) -> Iterable[RenderableType]:
     sure = share(years.confidence)
     yield Text(f"{years.simulated:,} simulated years of {years.strategy} ({sure} intervals)", style="bold")
-    table = _table("", "value", "from", "to")
+    rows = table("", "value", "from", "to")
     for title, found, decimals in (
         ("availability of a year, 5 of 100 are worse", years.p05, 3),
         ("availability of a year, median", years.p50, 3),
@@ -109,8 +109,8 @@ def _years(years: Years, target: float) -> Iterable[RenderableType]:
         ("years in which every recovery keeps the RTO", years.back_in_time, 1),
         ("years in which every recovery keeps the RPO", years.nothing_more_lost, 1),
     ):
-        table.add_row(title, *_shares(found, decimals))
-    yield table
+        rows.add_row(title, *_shares(found, decimals))
+    yield rows
     causes = [
         f"{kinds()[cause.failure].title} {number(cause.hours_per_year.value)} h ({share(cause.share)})"
         for cause in years.causes[:_MOST_CAUSES]
@@ -125,9 +125,9 @@ def _shares(found: Bounded, decimals: int) -> list[str]:
 
 
 def _ways(facts: RecoveryFacts, money: Money) -> RenderableType:
-    table = _table("way, on the recommended sizes", f"{money.currency} five years", "RTO p95", "RPO p95", "p05", "")
+    rows = table("way, on the recommended sizes", f"{money.currency} five years", "RTO p95", "RPO p95", "p05", "")
     for way in facts.ways:
-        table.add_row(
+        rows.add_row(
             f"{way.strategy}{', standby in another zone' if way.standby else ''}{' *' if way.chosen else ''}",
             money.figure(way.five_year_usd),
             minutes(way.headline.rto_minutes.p95),
@@ -135,7 +135,7 @@ def _ways(facts: RecoveryFacts, money: Money) -> RenderableType:
             share(way.availability.p05, 2),
             Text("pass" if way.passed else "FAIL", style="green" if way.passed else "bold red"),
         )
-    return table
+    return rows
 
 
 def _rest(facts: RecoveryFacts) -> Iterable[RenderableType]:
@@ -144,8 +144,9 @@ def _rest(facts: RecoveryFacts) -> Iterable[RenderableType]:
     yield Text(backups_sentence(facts))
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+def table(*columns: str) -> Table:
+    """An empty table as all explanations have it."""
+    empty = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for name in columns:
-        table.add_column(name, overflow="fold")
-    return table
+        empty.add_column(name, overflow="fold")
+    return empty

@@ -18,7 +18,7 @@ from dfr_sizing.recommend.evaluate import Effort
 from dfr_sizing.recommend.index_saving import index_savings
 from dfr_sizing.recommend.operations import begin_operations, limits
 from dfr_sizing.recommend.recovery import daily_window
-from dfr_sizing.recommend.years import held_of, hit_ratios, years
+from dfr_sizing.recommend.years import hit_ratios, years
 from dfr_sizing.simulation.load import utilisations
 from dfr_sizing.topology import Topology, system_of
 
@@ -50,8 +50,8 @@ def database_advice(
 
     def found() -> DatabaseAdvice:
         operations = asked()
+        memories = sorted({*MEMORY_GIB, topology.database.memory_gib})
         peak = max(operations, key=lambda each: each.total)
-        held = held_of(topology.database, load, design.database_bytes)
         return DatabaseAdvice(
             wal_bytes_per_s=max(peak.load.wal_bytes_per_s for peak in design.peaks.values()),
             growth=growth,
@@ -59,8 +59,8 @@ def database_advice(
             replica=replica_advice(load.rates, load.costs, cpu, reads),
             indexes=index_savings(scenario, model, catalogue, topology.place, way),
             operations=operations,
-            limits=limits(topology, design, peak, held),
-            memory=hit_ratios(topology.database, load, design.database_bytes, MEMORY_GIB),
+            limits=limits(topology, design, peak),
+            memory=hit_ratios(topology.database, load, design.database_bytes, memories),
             backup_note=backups.note,
         )
 

@@ -18,7 +18,7 @@ from dfr_sizing.postgres.popularity import UNIFORM
 from dfr_sizing.postgres.settings import PAGE, Settings
 from dfr_sizing.postgres.vacuum import Table, vacuum
 from dfr_sizing.recommend.bounds import iops_in, iops_needed
-from dfr_sizing.recommend.database_types import Held, Limit, Operations
+from dfr_sizing.recommend.database_types import Limit, Operations
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recovery.backups import Window
 from dfr_sizing.simulation.load import HourLoad, utilisations
@@ -141,7 +141,7 @@ def backup_mb_per_s(window: Window, disk_mb_per_s: float) -> float:
     return window.disk_share * disk_mb_per_s if window.hours > rule("recovery.night_h") else 0.0
 
 
-def limits(topology: Topology, design: Design, peak: Operations, held: Held) -> tuple[Limit, ...]:
+def limits(topology: Topology, design: Design, peak: Operations) -> tuple[Limit, ...]:
     """What the worst hour takes of each limit of the database, one application node down; the fullest first."""
     database, volume = topology.database, topology.volume
     load = design.peaks[design.worst].load
@@ -153,7 +153,6 @@ def limits(topology: Topology, design: Design, peak: Operations, held: Held) -> 
         "MB/s of the disk": peak.bytes_per_s / MB / volume.mb_per_s,
         "MB/s of the instance": peak.bytes_per_s / MB / database.disk_mb_per_s,
         "CPU of the database": cpu,
-        "memory: pages touched within the hour": held.working_set_bytes / held.cache_bytes,
     }
     named = [
         Limit(name, share, design.farmers / share if share > 0.0 else float("inf")) for name, share in found.items()

@@ -15,7 +15,7 @@ from dfr_sizing.growth import growth_of
 from dfr_sizing.ledger import merged
 from dfr_sizing.model import load_model, request_classes
 from dfr_sizing.recommend.candidates import ALL_WAYS, Way
-from dfr_sizing.recommend.database_types import DatabaseAdvice, Held, IndexSaving, Year
+from dfr_sizing.recommend.database_types import DatabaseAdvice, Held, IndexSaving, Limit, Operations, Year
 from dfr_sizing.recommend.recovery import cable_cut, promises_of
 from dfr_sizing.recommend.recovery_types import RecoveryFacts, WayCost
 from dfr_sizing.recommend.types import (
@@ -290,7 +290,17 @@ def database_advice(asked: Scenario) -> DatabaseAdvice:
             (("dedup_index", "name_index"), 230_000.0, 8.0, 0.4),
         )
     )
-    return DatabaseAdvice(3e6, growth_of(asked), years, replica, indexes)
+    operations = (
+        Operations(Situation.STEADY, 700.0, 20.0, 90.0, 4.0, 0.0, 6e6),
+        Operations(Situation.SURGE, 2100.0, 290.0, 950.0, 30.0, 0.0, 25e6),
+    )
+    limits = (Limit("IOPS of the disk", 0.7, 5.7e6), Limit("CPU of the database", 0.5, 8e6), Limit("MB/s", 0.1, 4e7))
+    memory = tuple(
+        Held(gib * GIB, 65.0 * GIB, 0.7 * gib * GIB, ratio, 20_000.0 * (1.0 - ratio))
+        for gib, ratio in ((32.0, 0.8), (64.0, 0.89), (128.0, 0.95))
+    )
+    told = (operations, limits, memory, "at night, when few are at work")
+    return DatabaseAdvice(3e6, growth_of(asked), years, replica, indexes, *told)
 
 
 @cache
