@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from dfr_sizing.plan.recovery_terminal import WIDEST, table
-from dfr_sizing.plan.words import NO_DATA, number, share, year
+from dfr_sizing.plan.words import NO_DATA, about, number, share, year
 from dfr_sizing.recommend.database_types import DatabaseAdvice
 from dfr_sizing.recommend.types import Recommendation
 from dfr_sizing.topology import GIB
@@ -56,9 +56,9 @@ def _limits(advice: DatabaseAdvice) -> Iterable[RenderableType]:
     binds, then = advice.limits[:2]
     yield Text.assemble(
         ("Binds first: ", "bold"),
-        f"{binds.name}, {share(binds.share)} in the worst hour, full at {number(binds.full_at_farmers)} farmers. ",
+        f"{binds.name}, {share(binds.share)} in the worst hour, full at {about(binds.full_at_farmers)} farmers. ",
         ("Next: ", "bold"),
-        f"{then.name}, {share(then.share)}, full at {number(then.full_at_farmers)}.",
+        f"{then.name}, {share(then.share)}, full at {about(then.full_at_farmers)}.",
     )
     rest = "; ".join(f"{each.name} {share(each.share)}" for each in advice.limits[2:])
     yield Text(f"Then: {rest}", style="dim")

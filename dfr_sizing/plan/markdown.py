@@ -92,6 +92,7 @@ def template(name: str) -> Template:
         "minutes": words.minutes,
         "ms": words.milliseconds,
         "year": words.year,
+        "about": words.about,
         "assumed": words.assumed_value,
         "title_of": class_title,
         "kind_of": lambda failure: kinds()[failure].title,

@@ -302,13 +302,18 @@ def _cheapest_for_rto(ways: Sequence[WayCost]) -> list[WayCost]:
 
 
 def hit_ratio(r: Recommendation) -> Figure:
-    """Hit ratio of the worst hour against the database's memory, and the reads that it leaves to the disk."""
+    """Hit ratio of the worst hour against the database's memory, with the reads a second that are left."""
     memory = r.database.memory if r.database else ()
     with house_style():
         figure = _figure(4.6)
         axes = figure.add_subplot()
         gib = [each.memory_bytes / GIB for each in memory]
         axes.plot(gib, [100.0 * each.hit_ratio for each in memory], color=BLUE, marker="o", label="hit ratio")
+        for each, at in zip(memory, gib, strict=True):
+            axes.annotate(
+                f"{number(each.reads_per_s)} reads/s", (at, 100.0 * each.hit_ratio), (0, -14),
+                textcoords="offset points", fontsize=8, ha="center",
+            )  # fmt: skip
         bought = r.recommended.topology.database.memory_gib
         axes.axvline(bought, color="black", linewidth=1, linestyle=":", label=f"recommended: {bought:g} GiB")
         axes.set(
@@ -317,9 +322,7 @@ def hit_ratio(r: Recommendation) -> Figure:
             xlabel="memory of the database, GiB",
             ylabel="pages found in memory, %",
         )
-        reads = axes.twinx()
-        reads.plot(gib, [each.reads_per_s for each in memory], color=ORANGE, marker="s", label="reads from the disk")
-        reads.set_ylabel("reads/s")
+        axes.margins(x=0.08, y=0.12)
         axes.set_xticks(gib)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_locator(NullLocator())

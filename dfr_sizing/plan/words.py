@@ -13,6 +13,11 @@ _COUNTED = 100.0
 """From here on a number is shown without decimals."""
 
 
+def about(value: float) -> str:
+    """A number of which two digits are known, as 5,800,000."""
+    return number(float(f"{value:.2g}"))
+
+
 def number(value: float) -> str:
     """Three significant digits, all of them from 100 on: 0.123, 4.56, 78.9, 1,234."""
     if not math.isfinite(value):
