@@ -30,6 +30,11 @@ class Driver:
     at_most: float
 
     @property
+    def mid(self) -> float:
+        """The number itself, or the middle of its interval; a switch as 0 or 1."""
+        return float(self.value) if isinstance(self.value, bool) else self.value.mid
+
+    @property
     def allowed(self) -> str:
         """The range in words."""
         if isinstance(self.value, bool):
@@ -61,8 +66,7 @@ def constants() -> dict[str, Driver]:
 @cache
 def constant(name: str) -> float:
     """A size or a default setting of PostgreSQL."""
-    value = constants()[name].value
-    return float(value) if isinstance(value, bool) else value.mid
+    return constants()[name].mid
 
 
 def configuration() -> dict[str, Driver]:
@@ -73,8 +77,7 @@ def configuration() -> dict[str, Driver]:
 @cache
 def configured(name: str) -> float:
     """The mid value of a rule that settings are derived by."""
-    value = configuration()[name].value
-    return float(value) if isinstance(value, bool) else value.mid
+    return configuration()[name].mid
 
 
 def drill_rules() -> dict[str, Driver]:
@@ -94,8 +97,7 @@ def drill_rule(name: str) -> Interval:
 @cache
 def rule(name: str) -> float:
     """The mid value of a sizing rule."""
-    value = rules()[name].value
-    return float(value) if isinstance(value, bool) else value.mid
+    return rules()[name].mid
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -21,7 +21,7 @@ GIB = 2**30
 
 _MANY_PAGES = 1e8
 """Pages of a database that stands for any other: its most popular single pages no longer show."""
-_LEAST_CACHED, _NODES = 1e-4, 48
+_LEAST_CACHED, _NODES = 1e-3, 28
 """Least share of a database in memory, and how many shares misses are worked out at."""
 
 
@@ -114,13 +114,14 @@ def cache_bytes(database: InstanceType) -> float:
 
 
 def miss_ratio(database: InstanceType, database_size: float) -> float:
-    """Share of page accesses that go to the disk, on a database of so many bytes: nothing in memory has the page.
+    """Share of page accesses that go to the disk, on a database of so many bytes: nothing in memory has the page."""
+    return _missed_at(cache_bytes(database) / max(1.0, database_size))
 
-    Read between the nodes of ``_missed_by_share``, so that more memory never misses more.
-    """
-    logs, missed = _missed_by_share()
-    share = cache_bytes(database) / max(1.0, database_size)
-    return float(np.interp(math.log(max(share, 1e-12)), logs, missed))
+
+@lru_cache(maxsize=4096)
+def _missed_at(share: float) -> float:
+    """Misses with such a share of the database in memory; between nodes by a line, so that more never misses more."""
+    return float(np.interp(math.log(max(share, _LEAST_CACHED)), *_missed_by_share()))
 
 
 @cache

@@ -106,7 +106,8 @@ def size(
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Write the deployment plan into this folder.")] = None,
     explain: Annotated[
-        str | None, typer.Option(help="One part of the answer in depth, in place of the screen: database, recovery.")
+        str | None,
+        typer.Option(help=f"One part in depth, in place of the screen: {', '.join(EXPLAINERS)}."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:

@@ -78,11 +78,13 @@ def _memory(topology: Topology, found: Memory) -> Iterator[Setting]:
         "a sixteenth of memory, at most 1 GB and a quarter of the share for work",
         source_of("memory.maintenance_share"), found.maintenance, "MiB",
     )  # fmt: skip
-    pages = found.shared_buffers / 2
+    huge = constant("page.huge_bytes") / MIB
+    pages = found.shared_buffers * configured("memory.huge_pages_over_buffers") / huge
     yield Setting(
         "huge_pages", "try", "try (default)",
-        f"on a host of one's own: vm.nr_hugepages = {int(pages * 1.05) + 1}, pages of 2 MiB",
-        "shared_buffers over 2 MiB, and 5 % for other shared memory", MANUAL + "18.4.5, Linux Huge Pages", pages,
+        f"on a host of one's own: vm.nr_hugepages = {int(pages) + 1}, pages of {huge:g} MiB",
+        "shared_buffers and some for other shared memory, over the size of such a page",
+        source_of("memory.huge_pages_over_buffers"), pages,
         "pages",
     )  # fmt: skip
 
@@ -119,7 +121,7 @@ def _checkpoints(topology: Topology, wal_bytes_per_s: float) -> Iterator[Setting
     )  # fmt: skip
     yield Setting(
         "wal_compression", "on", "off (default)",
-        "full pages take a third to a half in the WAL, in archives and on the way to a replica, for some CPU", "on",
+        "full pages take less room in the WAL, in archives and on the way to a replica, for some CPU", "on",
         MANUAL + "19.5.1",
     )  # fmt: skip
 
@@ -132,11 +134,11 @@ def _autovacuum(topology: Topology) -> Iterator[Setting]:
     )  # fmt: skip
     delay, dirty = constant("setting.vacuum_cost_delay_s"), constant("setting.vacuum_cost_page_dirty")
     raw = configured("vacuum.iops_share") * topology.iops * dirty * delay
-    limit = max(50, min(2000, round(raw, -1)))
+    limit = max(configured("vacuum.least_cost_limit"), min(configured("vacuum.most_cost_limit"), round(raw, -1)))
     yield Setting(
         "autovacuum_vacuum_cost_limit", f"{limit:.0f}", "200 (default, of vacuum_cost_limit)",
         f"at most {limit / delay / dirty:,.0f} pages written a second, of {topology.iops:,} IOPS that are bought",
-        "a quarter of the IOPS x cost of a dirtied page x delay, from 50 to 2000", source_of("vacuum.iops_share"),
+        "a quarter of the IOPS x cost of a dirtied page x delay, within bounds", source_of("vacuum.iops_share"),
         raw, "cost",
     )  # fmt: skip
 

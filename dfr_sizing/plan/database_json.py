@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from dfr_sizing.configuration.connections import connections_of
@@ -11,8 +12,7 @@ from dfr_sizing.configuration.pgbouncer import pgbouncer_databases, pgbouncer_se
 from dfr_sizing.configuration.postgresql import TableSetting, postgresql_settings, table_settings
 from dfr_sizing.configuration.replica import ReplicaAdvice
 from dfr_sizing.configuration.setting import Setting, managed_as
-from dfr_sizing.growth import Growth
-from dfr_sizing.recommend.database_types import DatabaseAdvice, IndexSaving, Operations, Year
+from dfr_sizing.recommend.database_types import DatabaseAdvice, IndexSaving, Year
 from dfr_sizing.recommend.types import Recommendation
 from dfr_sizing.topology import GIB
 
@@ -27,7 +27,7 @@ def settings_json(r: Recommendation) -> Json:
     postgresql = postgresql_settings(topology, advice.wal_bytes_per_s if advice else 0.0)
     return {
         "connections": {"direct": found.direct, "server": found.server, "pooler": found.pooled},
-        "postgresql": [{**_setting(each), "settable": each.name not in fixed} for each in postgresql],
+        "postgresql": [{**asdict(each), "settable": each.name not in fixed} for each in postgresql],
         "tables": [_table(each) for each in table_settings(advice.growth if advice else ())],
         "odoo": _settings(odoo_settings(topology, replica=bool(advice and advice.replica.recommended))),
         "pgbouncer": _settings((*pgbouncer_databases(topology), *pgbouncer_settings(topology))),
@@ -42,14 +42,12 @@ def database_json(advice: DatabaseAdvice | None) -> Json | None:
         "wal_bytes_per_s": advice.wal_bytes_per_s,
         "leaves_memory_year": advice.leaves_memory,
         "disk_fills_year": advice.disk_fills,
-        "growth": [_growth(each) for each in advice.growth],
+        "growth": [asdict(each) for each in advice.growth],
         "years": [_year(each) for each in advice.years],
         "replica": _replica(advice.replica),
         "indexes": [_index(each) for each in advice.indexes],
-        "operations": [_operations(each) for each in advice.operations],
-        "limits": [
-            {"name": each.name, "share": each.share, "full_at_farmers": each.full_at_farmers} for each in advice.limits
-        ],
+        "operations": [{**asdict(each), "total": each.total} for each in advice.operations],
+        "limits": [asdict(each) for each in advice.limits],
         "memory": [
             {"memory_gib": each.memory_bytes / GIB, "hit_ratio": each.hit_ratio, "reads_per_s": each.reads_per_s}
             for each in advice.memory
@@ -58,52 +56,12 @@ def database_json(advice: DatabaseAdvice | None) -> Json | None:
     }
 
 
-def _operations(each: Operations) -> Json:
-    return {
-        "situation": each.situation,
-        "reads": each.reads,
-        "wal": each.wal,
-        "checkpoint": each.checkpoint,
-        "vacuum": each.vacuum,
-        "backup": each.backup,
-        "total": each.total,
-        "bytes_per_s": each.bytes_per_s,
-    }
-
-
 def _settings(settings: Iterable[Setting]) -> list[Json]:
-    return [_setting(each) for each in settings]
-
-
-def _setting(each: Setting) -> Json:
-    return {
-        "name": each.name,
-        "value": each.value,
-        "raw": each.raw,
-        "unit": each.unit,
-        "rule": each.rule,
-        "source": each.source,
-        "shipped": each.shipped,
-        "why": each.why,
-    }
+    return [asdict(each) for each in settings]
 
 
 def _table(each: TableSetting) -> Json:
     return {"table": each.table, "rows": each.rows, "parameters": each.values, "why": each.why}
-
-
-def _growth(each: Growth) -> Json:
-    return {
-        "table": each.table,
-        "year": each.year,
-        "rows": each.rows,
-        "heap_bytes": each.heap_bytes,
-        "index_bytes": each.index_bytes,
-        "plan_index_bytes": each.plan_index_bytes,
-        "toast_bytes": each.toast_bytes,
-        "dead_rows": each.dead_rows,
-        "bloat_bytes": each.bloat_bytes,
-    }
 
 
 def _year(each: Year) -> Json:

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-from scipy.optimize import brentq
 
 from dfr_sizing.analytic import checks
 from dfr_sizing.drivers import constant
@@ -26,8 +25,8 @@ from dfr_sizing.postgres.popularity import FloatArray, Popularity
 
 SURELY_KEPT = 60.0
 """Touches in a round of the hand beyond which a page is taken to stay for good (it leaves once in e^60 rounds)."""
-LOG_T_WITHIN = (-40.0, 60.0)
-"""Logarithm of the seconds between which a characteristic time is looked for."""
+LOG_T_WITHIN, HALVINGS = (-40.0, 60.0), 36
+"""Logarithm of the seconds between which a characteristic time is looked for, and how often it is halved (to 1e-9)."""
 
 
 class Policy(StrEnum):
@@ -216,7 +215,11 @@ def characteristic_time(relations: Sequence[Relation], pages: float, policy: Pol
 def _filling_time(held: Callable[[float], float], pages: float) -> float:
     if held(math.exp(LOG_T_WITHIN[1])) <= pages:
         return math.inf
-    return math.exp(brentq(lambda log_t: held(math.exp(log_t)) - pages, *LOG_T_WITHIN, xtol=1e-9))
+    low, high = LOG_T_WITHIN  # halved here: scipy.optimize would be half of the time in which an answer starts
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if held(math.exp(middle)) <= pages else (low, middle)
+    return math.exp((low + high) / 2.0)
 
 
 def shared_buffers(relations: Sequence[Relation], pages: float, policy: Policy = Policy.CLOCK) -> Cache:

@@ -72,16 +72,6 @@ class Checkpoint:
         """Pages the checkpointer writes a second, over the whole interval."""
         return self.pages / self.interval_s
 
-    @property
-    def bytes_per_s(self) -> float:
-        """Bytes the checkpointer writes a second, over the whole interval."""
-        return self.pages_per_s * PAGE
-
-    @property
-    def busy_bytes_per_s(self) -> float:
-        """Bytes the checkpointer writes a second while it does."""
-        return self.pages * PAGE / self.spread_s if self.spread_s > 0.0 else math.inf
-
 
 def trigger_bytes(settings: Settings) -> float:
     """WAL since the last checkpoint began at which the next is asked for, as segments are counted.

@@ -100,10 +100,3 @@ def wal_volume(
     aligned = records + image_total + records_per_s * since_s * (constant("wal.alignment_bytes") - 1.0) / 2.0
     in_segments = aligned * PAGE / (PAGE - constant("wal.page_header_bytes"))
     return WalVolume(images, records, image_total, in_segments)
-
-
-def written_bytes_per_s(segment_bytes_per_s: float, flushes_per_s: float) -> float:
-    """Bytes a second that reach the WAL's disk: whole pages, so that each flush writes its last page again."""
-    checks.at_least_zero("segment_bytes_per_s", segment_bytes_per_s)
-    checks.at_least_zero("flushes_per_s", flushes_per_s)
-    return segment_bytes_per_s + flushes_per_s * PAGE if segment_bytes_per_s > 0.0 else 0.0

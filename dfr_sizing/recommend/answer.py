@@ -11,7 +11,7 @@ from dataclasses import replace
 from dfr_sizing.catalogue import Catalogue, Place
 from dfr_sizing.demand import ledger as demand_ledger
 from dfr_sizing.demand import tables
-from dfr_sizing.drivers import configuration, rules
+from dfr_sizing.drivers import configuration, constants, rules
 from dfr_sizing.growth import ledger as growth_ledger
 from dfr_sizing.ledger import Assumption, merged
 from dfr_sizing.model import Model, request_ledger
@@ -79,7 +79,13 @@ def recommend(
     chosen = search.first_that_serves(options, 1, search.excuses, search.levels) if options else None
     if chosen is None:
         raise _infeasible(search, places, options)
-    design, topology = search.design, chosen.topology
+    return _explained(search, chosen, options, tell)
+
+
+def _explained(search: Search, chosen: Candidate, options: Sequence[PlaceOptions], tell: Progress) -> Recommendation:
+    """What was chosen with its alternatives, and all that is told beside it."""
+    design, topology, catalogue = search.design, chosen.topology, search.catalogue
+    seed, effort, executor = search.seed, search.effort, search.executor
     home = next(found for found in options if found.place == topology.place)
     tell("what the answer depends on", 0.35)
     # All that the other processes have to do is begun, the longest last: what is ready before is looked at meanwhile.
@@ -89,19 +95,17 @@ def recommend(
     advice = database_advice(topology, design, catalogue, chosen.way, effort, seed, executor)
     plan = search.plan("recommended", chosen, 1)
     recovery = begin_facts(chosen, design, seed, executor)
-    swings = sensitivities(scenario, model, catalogue, home.place, chosen.way)
+    swings = sensitivities(design.scenario, design.model, catalogue, home.place, chosen.way)
     tell("alternatives", 0.5)
     plain, through_day, points = minimum(), day(), curve()
     tell("the named days", 0.6)
     recommended = plan()
     resilient = search.plan("resilient", _resilient(search, chosen), 2)()
     tell("what it rests on", 0.9)
-    result = _assembled(search, recommended, (*plain, resilient), options)
-    checked = cross_check(recommended, design, seed)
-    recovers = recovery()
+    checked, recovers = cross_check(recommended, design, seed), recovery()
     tell("done", 1.0)
     return replace(
-        result,
+        _assembled(search, recommended, (*plain, resilient), options),
         simulated_requests=search.simulated_requests + through_day.simulated_requests,
         day=through_day,
         growth_curve=points,
@@ -110,7 +114,7 @@ def recommend(
         warnings=(
             *crosscheck_warnings(checked),
             *years_warning(recovers),
-            *warnings(recommended, model),
+            *warnings(recommended, design.model),
             *unkept_warning(recovers),
         ),
         crosscheck=checked,
@@ -237,6 +241,7 @@ def _ledger(search: Search, chosen: Topology) -> tuple[Assumption, ...]:
     return merged(
         (rule.assumption for rule in rules().values()),
         (line.assumption for line in configuration().values()),
+        (line.assumption for line in constants().values()),
         demand_ledger(),
         growth_ledger(),
         request_ledger(),

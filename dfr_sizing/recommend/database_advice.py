@@ -38,7 +38,6 @@ def database_advice(
     """Begin what has to be simulated of it; what is returned waits for that."""
     backups = daily_window(topology, way, design)
     scenario, model = design.scenario, design.model
-    through = years(topology, scenario, model, design.worst, 1, effort, seed, executor)
     load = design.peaks[design.worst].load
     _, cpu = utilisations(load, system_of(topology, model, 1), model)
     reads = iops_needed(topology.database, design).reads / min(topology.iops, topology.database.disk_iops)
@@ -46,6 +45,7 @@ def database_advice(
     default = Settings()
     large = {each.table: each.applied(default) for each in table_settings(growth_of(scenario))}
     growth = growth_of(scenario, large)
+    through = years(topology, scenario, model, growth, design.worst, 1, effort, seed, executor)
     asked = begin_operations(topology, design, growth, large, backups, executor)
 
     def found() -> DatabaseAdvice:
@@ -53,7 +53,7 @@ def database_advice(
         memories = sorted({*MEMORY_GIB, topology.database.memory_gib})
         peak = max(operations, key=lambda each: each.total)
         return DatabaseAdvice(
-            wal_bytes_per_s=max(peak.load.wal_bytes_per_s for peak in design.peaks.values()),
+            wal_bytes_per_s=max(each.load.wal_bytes_per_s for each in design.peaks.values()),
             growth=growth,
             years=through(),
             replica=replica_advice(load.rates, load.costs, cpu, reads),

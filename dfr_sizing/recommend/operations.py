@@ -17,7 +17,7 @@ from dfr_sizing.growth import SECONDS_A_YEAR, Growth, changed_per_s
 from dfr_sizing.postgres.popularity import UNIFORM
 from dfr_sizing.postgres.settings import PAGE, Settings
 from dfr_sizing.postgres.vacuum import Table, vacuum
-from dfr_sizing.recommend.bounds import iops_in, iops_needed
+from dfr_sizing.recommend.bounds import iops_in
 from dfr_sizing.recommend.database_types import Limit, Operations
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recovery.backups import Window
@@ -146,10 +146,9 @@ def limits(topology: Topology, design: Design, peak: Operations) -> tuple[Limit,
     database, volume = topology.database, topology.volume
     load = design.peaks[design.worst].load
     _, cpu = utilisations(load, system_of(topology, design.model, 1), design.model)
-    bought = max(peak.total, iops_needed(database, design).total)
     found = {
-        "IOPS of the disk": bought / topology.iops,
-        "IOPS of the instance": bought / database.disk_iops,
+        "IOPS of the disk": peak.total / topology.iops,
+        "IOPS of the instance": peak.total / database.disk_iops,
         "MB/s of the disk": peak.bytes_per_s / MB / volume.mb_per_s,
         "MB/s of the instance": peak.bytes_per_s / MB / database.disk_mb_per_s,
         "CPU of the database": cpu,

@@ -15,7 +15,7 @@ import numpy as np
 from dfr_sizing.catalogue import InstanceType
 from dfr_sizing.cost import YEARS, Volumes
 from dfr_sizing.demand import Situation, database_bytes, farmers_in_year
-from dfr_sizing.growth import growth_of, total_bytes
+from dfr_sizing.growth import Growth, total_bytes
 from dfr_sizing.model import Model
 from dfr_sizing.postgres.settings import PAGE
 from dfr_sizing.recommend.bounds import iops_needed
@@ -43,6 +43,7 @@ def years(
     topology: Topology,
     scenario: Scenario,
     model: Model,
+    growth: tuple[Growth, ...],
     situation: Situation,
     nodes_down: int = 1,
     effort: Effort | None = None,
@@ -58,7 +59,6 @@ def years(
     outcomes = None
     if effort is not None:
         outcomes = run_all(_jobs(topology, designs, loads, nodes_down, effort, seed), 1, executor)
-    growth = growth_of(scenario)
 
     def found() -> tuple[Year, ...]:
         latencies: Sequence[Mapping[str, float]] = [{}] * len(designs)

@@ -16,7 +16,6 @@ from dfr_sizing.postgres.wal import (
     full_page_rate,
     image_bytes,
     wal_volume,
-    written_bytes_per_s,
 )
 
 changes = st.lists(
@@ -71,7 +70,6 @@ def test_no_writes_no_wal(seconds: float) -> None:
     for made in (idle, []):
         volume = wal_volume(made, 0.0, 0.0, seconds, Settings())
         assert (volume.images, volume.wal_bytes, volume.segment_bytes) == (0.0, 0.0, 0.0)
-    assert written_bytes_per_s(0.0, 5.0) == 0.0
 
 
 def test_without_full_page_writes_only_records_are_left() -> None:

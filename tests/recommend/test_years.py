@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dfr_sizing.catalogue import load_catalogue
 from dfr_sizing.demand import Situation, database_bytes, farmers_in_year
+from dfr_sizing.growth import growth_of
 from dfr_sizing.model import load_model
 from dfr_sizing.recommend.candidates import Way, place_options
 from dfr_sizing.recommend.database_types import DatabaseAdvice
@@ -26,11 +27,12 @@ from dfr_sizing.topology import GIB
 MODEL = load_model()
 SCENARIO = load_scenario(None, {"registry.farmers": 2e6})
 TOPOLOGY = plan_fixtures.topology(6, standby=False)
+GROWTH = growth_of(SCENARIO)
 LOAD = design_for(SCENARIO, MODEL).peaks[Situation.SURGE].load
 
 
 def test_each_year_has_its_own_farmers_and_bytes() -> None:
-    found = years(TOPOLOGY, SCENARIO, MODEL, Situation.SURGE)()
+    found = years(TOPOLOGY, SCENARIO, MODEL, GROWTH, Situation.SURGE)()
     assert [each.farmers for each in found] == [farmers_in_year(SCENARIO, year) for year in range(6)]
     assert [each.database_bytes for each in found] == pytest.approx([database_bytes(SCENARIO, y) for y in range(6)])
     assert all(each.p95_s == {} for each in found)
@@ -38,7 +40,7 @@ def test_each_year_has_its_own_farmers_and_bytes() -> None:
 
 def test_the_working_set_grows_out_of_memory_and_the_disk_fills() -> None:
     """64 GiB hold 36 GiB of go-live, and not the 339 GiB of year 5."""
-    found = years(TOPOLOGY, SCENARIO, MODEL, Situation.SURGE)()
+    found = years(TOPOLOGY, SCENARIO, MODEL, GROWTH, Situation.SURGE)()
     assert found[0].fits
     assert not found[5].fits
     for earlier, later in pairwise(found):
@@ -51,7 +53,7 @@ def test_the_working_set_grows_out_of_memory_and_the_disk_fills() -> None:
 
 
 def test_p95_is_simulated_where_asked() -> None:
-    found = years(TOPOLOGY, SCENARIO, MODEL, Situation.SURGE, effort=Effort(point=3000), seed=1)()
+    found = years(TOPOLOGY, SCENARIO, MODEL, GROWTH, Situation.SURGE, effort=Effort(point=3000), seed=1)()
     assert all(each.p95_s["list_view"] > 0.0 for each in found)
 
 
