@@ -78,10 +78,10 @@ def _first_round(trial: Trial, hour: Hour, doublings: int) -> int:
     return trial.first_round(hour) if doublings else int(rule("run.pilot_replications"))
 
 
-def overload(trial: Trial) -> str:
+def overload(trial: Trial, levels: Levels) -> str:
     """What shows that a deployment cannot keep up, or nothing."""
     for hour in trial.digests:
-        if trial.failed_share(hour) > rule("search.most_failed"):
+        if trial.too_many_fail(hour, rule("search.most_failed"), levels.missed):
             return f"simulated: connections dropped ({hour.situation})"
     return ""
 
@@ -106,7 +106,7 @@ def judged(trial: Trial, checks: Sequence[Check], levels: Levels, executor: Exec
         if executor is not None:
             _begin(trial, totals, levels, executor)
         trial = trial.grown(totals, executor)
-        failed = overload(trial)
+        failed = overload(trial, levels)
         missed = None if failed else surely_missed(trial, now, levels)
         if failed or missed:
             near = (missed,) if missed and _perhaps_by_what_was_added(trial, missed, levels) else ()

@@ -185,7 +185,7 @@ class Search:
         """
         glance = self._glance(topology, down).grown(self._glances, self.executor)
         self.simulated_requests += glance.requests
-        failed, missed = overload(glance), None
+        failed, missed = overload(glance, levels), None
         if not failed:
             missed = surely_missed(glance, [one for one in self.checks if one.hour in glance.jobs], levels)
         trial = glance

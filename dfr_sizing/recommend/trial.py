@@ -22,7 +22,7 @@ from dfr_sizing.simulation.digest import Digest
 from dfr_sizing.simulation.load import HourLoad, streams
 from dfr_sizing.simulation.outcome import RareRuns, Runs, outcome
 from dfr_sizing.simulation.run import Job, Started, grow_ahead, growing, seconds_for
-from dfr_sizing.simulation.statistics import Estimate
+from dfr_sizing.simulation.statistics import Estimate, surely_above
 from dfr_sizing.topology import Topology, miss_ratio, system_of
 
 SYNC = "sync_500_s"
@@ -114,12 +114,19 @@ class Trial:
         is_p95 = promise.times == 1 and promise.name != SYNC
         return is_p95 and Runs(self.digests[check.hour]).surely_within(check.class_name, promise.limit_s, each)
 
-    def failed_share(self, hour: Hour) -> float:
-        """The share of the class that fails most often in an hour."""
+    def too_many_fail(self, hour: Hour, most: float, confidence: float) -> bool:
+        """Whether more than a share ``most`` of all requests failed to connect in an hour, or surely so of one class.
+
+        Who comes when the queue is full is turned away, whatever is asked for: all requests together tell the share,
+        where of a rare class a single one, in one burst of many replications, would be more than a thousandth.
+        """
         digests = self.digests[hour]
         sent = np.sum([found.sent for found in digests], axis=0)
         failed = np.sum([found.failed for found in digests], axis=0)
-        return float(np.max(failed / np.maximum(sent, 1), initial=0.0))
+        if failed.sum() > most * sent.sum():
+            return True
+        each = zip(failed.tolist(), sent.tolist(), strict=True)
+        return any(surely_above(some, all_of_them, most, confidence) for some, all_of_them in each)
 
     @property
     def requests(self) -> int:

@@ -239,6 +239,14 @@ def surely_within(sample: Sample, q: float, limit: float, confidence: float) -> 
     return bool(bound <= 1.0 - q)
 
 
+def surely_above(beyond: int, n: int, share: float, confidence: float) -> bool:
+    """Whether so many of n independent observations say that more than ``share`` of all are beyond: a one-sided test.
+
+    The exact lower bound (Clopper & Pearson 1934).
+    """
+    return beyond > 0 and bool(_special().betaincinv(beyond, n - beyond + 1.0, (1.0 - confidence) / 2.0) > share)
+
+
 def _of_few(
     ordered: Ordered,
     q: float,

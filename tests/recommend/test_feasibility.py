@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.recommend import feasibility
 from dfr_sizing.recommend.bounds import Promise
-from dfr_sizing.recommend.feasibility import MOST_LOOKS, MOST_SIMULATED, Levels, judged
+from dfr_sizing.recommend.feasibility import MOST_LOOKS, MOST_SIMULATED, Levels, judged, overload
 from dfr_sizing.recommend.rare import Hour
 from dfr_sizing.recommend.trial import Check, Trial, covered
 from dfr_sizing.simulation.statistics import Estimate, Sample, mean_estimate
@@ -139,3 +140,25 @@ def test_a_day_with_fewer_requests_of_each_class_is_covered() -> None:
     design = Design({name: Peak(Load(of)) for name, of in rates.items()})
     # of two that are alike the first stays
     assert covered(design) == {Situation.STEADY, Situation.CAMPAIGN, Situation.OUTAGE}  # type: ignore[arg-type]
+
+
+def with_failures(failed: list[int], sent: list[int]) -> Trial:
+    """A trial of which only is known how many of each class failed to connect."""
+    digest = SimpleNamespace(failed=np.array(failed), sent=np.array(sent))
+    return Trial({}, {Hour(Situation.SURGE): (digest,)}, 0)  # type: ignore[dict-item]
+
+
+def test_one_refused_request_of_a_rare_class_turns_nothing_down() -> None:
+    most = rule("search.most_failed")
+    assert most < 1 / 763
+    assert not overload(with_failures([1, 0], [763, 100_000]), LEVELS)
+    assert overload(with_failures([20, 0], [763, 100_000]), LEVELS)
+    assert overload(with_failures([0, 101], [0, 100_000]), LEVELS)
+
+
+@pytest.mark.parametrize(("truth", "turned_down"), [(0.0005, 0), (0.05, 1000)])
+def test_a_rare_class_is_turned_down_by_its_true_share_and_not_by_luck(truth: float, turned_down: int) -> None:
+    """Half of the allowed share and fifty times of it; where the share seen decides, luck turns down every third."""
+    failed = np.random.default_rng(5).binomial(763, truth, 1000).tolist()
+    assert truth > 0.01 or sum(some / 763 > rule("search.most_failed") for some in failed) > 250
+    assert sum(bool(overload(with_failures([some, 0], [763, 10**6]), LEVELS)) for some in failed) == turned_down
