@@ -311,8 +311,8 @@ def hit_ratio(r: Recommendation) -> Figure:
         axes.plot(gib, [100.0 * each.hit_ratio for each in memory], color=BLUE, marker="o", label="hit ratio")
         for each, at in zip(memory, gib, strict=True):
             axes.annotate(
-                f"{number(each.reads_per_s)} reads/s", (at, 100.0 * each.hit_ratio), (0, -14),
-                textcoords="offset points", fontsize=8, ha="center",
+                f"{number(each.reads_per_s)} reads/s", (at, 100.0 * each.hit_ratio), (7, -10),
+                textcoords="offset points", fontsize=8,
             )  # fmt: skip
         bought = r.recommended.topology.database.memory_gib
         axes.axvline(bought, color="black", linewidth=1, linestyle=":", label=f"recommended: {bought:g} GiB")
@@ -322,7 +322,7 @@ def hit_ratio(r: Recommendation) -> Figure:
             xlabel="memory of the database, GiB",
             ylabel="pages found in memory, %",
         )
-        axes.margins(x=0.08, y=0.12)
+        axes.margins(x=0.12, y=0.12)
         axes.set_xticks(gib)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
