@@ -13,7 +13,7 @@ from rich.text import Text
 
 from dfr_sizing.plan.money import Money
 from dfr_sizing.plan.recovery_words import backups_sentence, cable_sentence
-from dfr_sizing.plan.words import NO_DATA, minutes, number, share
+from dfr_sizing.plan.words import NO_DATA, minutes, number, share, unit_of_minutes
 from dfr_sizing.recommend.recovery_types import RecoveryFacts
 from dfr_sizing.recommend.types import Recommendation
 from dfr_sizing.recovery import Quantiles, RecoveryEstimate, Strategy, kinds
@@ -61,11 +61,45 @@ def _by_failure(facts: RecoveryFacts, chosen: Strategy) -> Iterable[RenderableTy
             named = (
                 "every strategy" if len(group) == len(Strategy) else ", ".join(_marked(one, chosen) for one in group)
             )
-            kept = first.meets(facts.promises.rto_minutes, facts.promises.rpo_minutes)
-            verdict = ("pass", "green") if kept else ("FAIL", "bold red")
             ranges = f" RTO {_range(first.rto_minutes):<22} RPO {_range(first.rpo_minutes):<22} "
-            yield Padding(Text.assemble(verdict, ranges, named), (0, 0, 0, _INDENT))
+            yield Padding(Text.assemble(_kept(first, facts), ranges, named), (0, 0, 0, _INDENT))
             yield Padding(Text(_steps(first), style="dim"), (0, 0, 0, 2 * _INDENT))
+
+
+def every_failure(facts: RecoveryFacts, chosen: Strategy) -> RenderableType:
+    """RTO and RPO of every failure under every strategy: a line for those strategies that recover alike."""
+    legend = ", ".join(f"{_letter(one)} {one}{' (chosen)' if one is chosen else ''}" for one in Strategy)
+    rows = table("after", "by", "RTO", "RPO", "", compact=True)
+    rows.caption, rows.caption_justify, rows.caption_style = f"median to 95 %, by {legend}", "left", "dim"
+    for failure, told in groupby(sorted(facts.estimates, key=_order), key=lambda one: one.failure):
+        title = kinds()[failure].title
+        for group in _alike(list(told)):
+            first = group[0]
+            letters = "".join(_letter(one.strategy) for one in group)
+            rows.add_row(
+                title, letters, _in_one_unit(first.rto_minutes), _in_one_unit(first.rpo_minutes), _kept(first, facts)
+            )
+            title = ""
+    return rows
+
+
+def _in_one_unit(found: Quantiles) -> str:
+    """Median and 95 % in the unit of the latter, which is short."""
+    if found.p95 <= 0.0:
+        return "none"
+    per_unit, unit = unit_of_minutes(found.p95)
+    low, high = number(found.p50 / per_unit), number(found.p95 / per_unit)
+    return f"{high} {unit}" if low == high else f"{low} to {high} {unit}"
+
+
+def _letter(strategy: Strategy) -> str:
+    return str(strategy)[0].upper()
+
+
+def _kept(told: RecoveryEstimate, facts: RecoveryFacts) -> Text:
+    """Whether a recovery keeps RTO and RPO in 95 of 100 cases."""
+    kept = told.meets(facts.promises.rto_minutes, facts.promises.rpo_minutes)
+    return Text("pass", style="green") if kept else Text("FAIL", style="bold red")
 
 
 def _passes(least: Strategy | None) -> str:
@@ -144,9 +178,9 @@ def _rest(facts: RecoveryFacts) -> Iterable[RenderableType]:
     yield Text(backups_sentence(facts))
 
 
-def table(*columns: str) -> Table:
-    """An empty table as all explanations have it."""
+def table(*columns: str, compact: bool = False) -> Table:
+    """An empty table as all explanations have it; ``compact``: of which only the first column wraps."""
     empty = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for name in columns:
-        empty.add_column(name, overflow="fold")
+        empty.add_column(name, overflow="fold", no_wrap=compact and bool(empty.columns))
     return empty

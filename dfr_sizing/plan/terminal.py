@@ -1,4 +1,8 @@
-"""The answer on one screen: at most 100 columns and 48 lines, readable at 80, with or without colour."""
+"""The answer on one screen: at most 100 columns, readable at 80, with or without colour.
+
+On a terminal it takes 48 lines, or as many as the screen has; what has no room is told to be elsewhere. In a pipe or a
+file there is no screen: everything is printed.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from dfr_sizing.cost import Tier
 from dfr_sizing.plan.as_json import by_size
 from dfr_sizing.plan.latency import break_point, class_title
 from dfr_sizing.plan.money import Money
+from dfr_sizing.plan.recovery_terminal import every_failure
 from dfr_sizing.plan.words import (
     crosscheck,
     minutes,
@@ -48,18 +53,28 @@ def show(r: Recommendation, console: Console) -> None:
         *_facts(r, Money.of(r.scenario)),
         *_assumptions(r),
     ]
-    last = _provenance(r)
+    last, room = _provenance(r), _lines(console)
     lists = [_listed("Warning", r.warnings), _listed("Holds only if", r.conditions)]
-    fitted = _fitted(lists, LINES - _height([*blocks, last], console, width), console, width)
-    for block in _aired([*blocks, *fitted, last], console, width):
+    fitted = _fitted(lists, room - _height([*blocks, last], console, width), console, width)
+    tables: list[RenderableType] = [] if r.recovery is None else [every_failure(r.recovery, r.recommended.strategy)]
+    if _height([*blocks, *tables, *fitted, last], console, width) > room:
+        tables = []
+    for block in _aired([*blocks[:3], *tables], [*blocks[3:], *fitted, last], room, console, width):
         console.print(block, width=width)
 
 
-def _aired(blocks: list[RenderableType], console: Console, width: int) -> list[RenderableType]:
-    """An empty line above each table and below the last, where the screen has room for all three."""
-    if _height(blocks, console, width) + 3 > LINES:
-        return blocks
-    return [blocks[0], "", blocks[1], "", blocks[2], "", *blocks[3:]]
+def _lines(console: Console) -> float:
+    """Lines that there is room for."""
+    return max(LINES, console.height) if console.is_terminal else math.inf
+
+
+def _aired(
+    tables: list[RenderableType], rest: list[RenderableType], room: float, console: Console, width: int
+) -> list[RenderableType]:
+    """An empty line above each table and below the last, where the screen has room for all of them."""
+    if _height([*tables, *rest], console, width) + len(tables) > room:
+        return [*tables, *rest]
+    return [line for block in tables for line in (block, "")] + rest
 
 
 def show_infeasible(error: Infeasible, console: Console) -> None:
@@ -71,7 +86,7 @@ def show_infeasible(error: Infeasible, console: Console) -> None:
         _fact("Nearest change", error.change),
     ]
     turned_down = [_rejection(rejection) for rejection in error.rejected]
-    room = LINES - _height(blocks, console, width)
+    room = _lines(console) - _height(blocks, console, width)
     for block in [*blocks, *_fitted([turned_down], room, console, width)]:
         console.print(block, width=width)
 
@@ -245,7 +260,7 @@ def _height(blocks: Iterable[RenderableType], console: Console, width: int) -> i
 
 
 def _fitted(
-    groups: Sequence[Sequence[RenderableType]], room: int, console: Console, width: int
+    groups: Sequence[Sequence[RenderableType]], room: float, console: Console, width: int
 ) -> list[RenderableType]:
     """As many of the blocks as fit, the first of every group before the second of any, and how many do not."""
     everything = [block for group in groups for block in group]

@@ -45,10 +45,16 @@ def minutes(value: float) -> str:
         return NO_DATA
     if value <= 0.0:
         return "0 min"
+    per_unit, unit = unit_of_minutes(value)
+    return f"{number(value / per_unit)} {unit}"
+
+
+def unit_of_minutes(value: float) -> tuple[float, str]:
+    """The unit that a span of so many minutes is told in, and its minutes."""
     for per_unit, unit, least in ((1440.0, "days", 4320.0), (60.0, "h", 120.0), (1.0, "min", 1.0)):
         if value >= least:
-            return f"{number(value / per_unit)} {unit}"
-    return f"{number(60.0 * value)} s"
+            return per_unit, unit
+    return 1.0 / 60.0, "s"
 
 
 def spread(low: float, high: float, unit: str) -> str:

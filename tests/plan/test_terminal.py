@@ -15,16 +15,26 @@ from dfr_sizing.recommend.types import Infeasible, Recommendation, Rejection
 LONG = "a sentence that goes on for longer than a line of eighty columns and says little, as warnings sometimes do"
 
 
-def printed(r: Recommendation, width: int) -> str:
+def screen(out: io.StringIO, width: int, height: int) -> Console:
+    return Console(file=out, width=width, height=height, force_terminal=True, color_system=None)
+
+
+def printed(r: Recommendation, width: int, height: int = terminal.LINES) -> str:
     """What a terminal of that width shows, without colour."""
     out = io.StringIO()
-    terminal.show(r, Console(file=out, width=width, color_system=None))
+    terminal.show(r, screen(out, width, height))
     return out.getvalue()
 
 
-def fits(text: str, width: int) -> bool:
+def piped(r: Recommendation) -> str:
+    out = io.StringIO()
+    terminal.show(r, Console(file=out, width=80))
+    return out.getvalue()
+
+
+def fits(text: str, width: int, height: int = terminal.LINES) -> bool:
     lines = text.splitlines()
-    return len(lines) <= terminal.LINES and max(map(len, lines)) <= min(width, terminal.WIDEST)
+    return len(lines) <= height and max(map(len, lines)) <= min(width, terminal.WIDEST)
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])
@@ -41,6 +51,34 @@ def test_many_warnings_leave_room_for_the_rest(answer: Recommendation, width: in
     assert "Warning" in text
     assert "Holds only if" in text
     assert "seed 1" in text
+
+
+@pytest.mark.parametrize("height", [24, 48, 60, 90, 300])
+def test_takes_what_the_screen_has(answer: Recommendation, height: int) -> None:
+    text = printed(replace(answer, warnings=(LONG,) * 30), 80, height)
+    assert fits(text, 80, max(height, terminal.LINES))
+    assert ("more, in the plan" in text) == (height < 300)
+
+
+def test_a_pipe_has_no_end(answer: Recommendation) -> None:
+    """Whoever reads a file can scroll: every warning, and every failure."""
+    text = piped(replace(answer, warnings=(LONG,) * 30))
+    assert " ".join(text.split()).count(LONG) == 30
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_every_failure_under_every_strategy_where_there_is_room(answer: Recommendation) -> None:
+    """Read back from the page: each strategy's letter stands once for each failure, with pass or FAIL."""
+    facts = answer.recovery
+    assert facts is not None
+    part = piped(answer).split("after  ")[1].split("median to 95 %")[0]
+    rows = re.findall(r" ([BPWH]+) .* (pass|FAIL)\n", part)
+    told = sorted((letter, kept) for letters, kept in rows for letter in letters)
+    promises = facts.promises
+    meant = [(one, one.meets(promises.rto_minutes, promises.rpo_minutes)) for one in facts.estimates]
+    assert told == sorted((str(one.strategy)[0].upper(), "pass" if kept else "FAIL") for one, kept in meant)
+    assert "after  " not in printed(answer, 80)
+    assert "after  " in printed(answer, 80, 120)
 
 
 @pytest.mark.parametrize("width", [80, 100])
@@ -113,7 +151,7 @@ def test_names_with_brackets_are_not_markup(answer: Recommendation) -> None:
 def test_infeasible_says_what_binds(infeasible: Infeasible, width: int) -> None:
     out = io.StringIO()
     many = Infeasible(infeasible.limit, infeasible.change, infeasible.rejected + (Rejection(LONG, 2),) * 40)
-    terminal.show_infeasible(many, Console(file=out, width=width, color_system=None))
+    terminal.show_infeasible(many, screen(out, width, terminal.LINES))
     shown = " ".join(out.getvalue().split())
     assert fits(out.getvalue(), width)
     for text in (infeasible.limit, infeasible.change, "54 x too slow", "more"):
