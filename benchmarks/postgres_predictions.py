@@ -2,7 +2,7 @@
 
 Given: the schema (which relations an operation touches), page accesses of each operation counted alone, the sizes of
 relations, the rates of the run, its settings. Learnt from the fitting runs: popularity, bytes of a record and of an
-image, how long a flush takes, how many changes a change is followed by, how often it pins its page.
+image, how long a flush takes, how many changes a change is followed by.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from postgres_runs import Run
 from registry_load import IN_ORDER, NEW_AT_END, OPERATIONS
 from scipy.optimize import minimize_scalar
 
-from dfr_sizing.drivers import constant
 from dfr_sizing.postgres.cache import Relation, shared_buffers
 from dfr_sizing.postgres.checkpoint import Dirtied, checkpoint
 from dfr_sizing.postgres.commits import commits_per_flush
@@ -45,7 +44,6 @@ class Learnt:
     flush_s: float
     overslept_s: float
     again: float
-    pins: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,37 +123,35 @@ def learn(runs: Sequence[Run], alone: Alone) -> Learnt:
     images = np.array([run.counted["images"] for run in runs])
     volume = np.array([run.counted["wal_bytes"] for run in runs])
     (record, image), *_ = np.linalg.lstsq(np.column_stack([commits, images]), volume, rcond=None)
-    learnt = Learnt(
+    return Learnt(
         popularity=popularity,
         record_bytes=float(record),
         records=mean(run.counted["records"] / run.commits for run in runs),
         image_bytes=float(image),
         flush_s=flush_s,
         overslept_s=overslept_s,
-        again=_changed_again(runs, popularity.popularity),
-        pins=1.0,
+        again=_changed_again(runs, popularity, alone),
     )
 
-    def off(pins: float) -> float:
-        written = (predict(run, replace(learnt, pins=pins), alone).checkpoint_pages_per_s * run.seconds for run in runs)
-        return sum(math.log(w / run.counted["checkpoint_pages"]) ** 2 for w, run in zip(written, runs, strict=True))
 
-    best = minimize_scalar(off, bounds=(1.0, constant("page.most_usage")), method="bounded", options={"xatol": 0.02})
-    return replace(learnt, pins=float(best.x))
-
-
-def _changed_again(runs: Sequence[Run], popularity: Mapping[str, Popularity]) -> float:
-    """Changes by later readers over changes, as the images of the fitting runs say: 0 to 1."""
+def _changed_again(runs: Sequence[Run], popularity: Fitted, alone: Alone) -> float:
+    """Changes by later readers over changes, 0 to 1: as images and checkpoints of the fitting runs say, both alike."""
 
     def off(again: float) -> float:
         errors = []
         for run in runs:
             seconds = run.seconds / run.intervals
-            images = sum(full_page_images(changes_of(run, popularity, 0.0, again), seconds).values())
+            changes = changes_of(run, popularity.popularity, 0.0, again)
+            images = sum(full_page_images(changes, seconds).values())
+            relations = popularity.applied(relations_of(run, alone))
+            cache = shared_buffers(relations, run.plan.settings.buffers)
+            settings = replace(run.plan.settings, checkpoint_timeout_s=seconds)
+            written = checkpoint(dirtied_of(relations, changes, run.plan.clients), cache, lambda _: 0.0, settings)
             errors.append(math.log(images * run.intervals / run.counted["images"]))
+            errors.append(math.log(written.pages * run.intervals / run.counted["checkpoint_pages"]))
         return sum(error**2 for error in errors)
 
-    return float(minimize_scalar(off, bounds=(0.0, 1.0), method="bounded").x)
+    return float(minimize_scalar(off, bounds=(0.0, 1.0), method="bounded", options={"xatol": 0.01}).x)
 
 
 def flush_of(runs: Sequence[Run]) -> tuple[float, float]:
@@ -202,7 +198,7 @@ def predict(run: Run, learnt: Learnt, alone: Alone) -> Predicted:
         records, record_bytes = commits * learnt.records, commits * learnt.record_bytes
         return wal_volume(changes, records, record_bytes, since_s, settings)
 
-    dirtied = dirtied_of(relations, changes, run.plan.clients, learnt.pins)
+    dirtied = dirtied_of(relations, changes, run.plan.clients)
     written = checkpoint(dirtied, cache, lambda since_s: volume(since_s).segment_bytes, settings)
     wal = volume(written.interval_s)
     return Predicted(
@@ -216,7 +212,7 @@ def predict(run: Run, learnt: Learnt, alone: Alone) -> Predicted:
     )
 
 
-def dirtied_of(relations: Sequence[Relation], changes: Sequence[Changes], clients: int, pins: float) -> list[Dirtied]:
+def dirtied_of(relations: Sequence[Relation], changes: Sequence[Changes], clients: int) -> list[Dirtied]:
     """How pages become dirty: changes of old pages, each by its popularity, and pages that are new."""
     touched = {relation.name: relation for relation in relations}
     old = [
@@ -228,7 +224,6 @@ def dirtied_of(relations: Sequence[Relation], changes: Sequence[Changes], client
             each.per_s,
             scans_per_s=touched[each.name].scans_per_s,
             by_age=each.popularity is not UNIFORM,
-            pins=pins if each.name in NEW_AT_END else 1.0,  # an index's leaf is pinned once
         )
         for each in changes
     ]

@@ -79,6 +79,8 @@ class Registry(_Section):
     members_per_household: Range = _default("registry.members_per_household")
     forms_per_farmer_5y: Range = _default("registry.forms_per_farmer_5y")
     fields_per_form: Range = _default("registry.fields_per_form")
+    cold_access_share: Range = _default("registry.cold_access_share")
+    popularity_exponent: Range = _default("registry.popularity_exponent")
 
     @field_validator("farmers", mode="before")
     @classmethod

@@ -113,31 +113,28 @@ def cache_bytes(database: InstanceType) -> float:
     return rule("postgresql.cache_share") * database.memory_gib * GIB
 
 
-def miss_ratio(database: InstanceType, database_size: float) -> float:
-    """Share of page accesses that go to the disk, on a database of so many bytes: nothing in memory has the page."""
-    return _missed_at(cache_bytes(database) / max(1.0, database_size))
+def miss_ratio(database: InstanceType, database_size: float, touched: Popularity) -> float:
+    """Share of page accesses that go to the disk, on a database of so many bytes: nothing in memory has the page.
+
+    ``touched``: one law for the pages of all tables.
+    """
+    return _missed_at(cache_bytes(database) / max(1.0, database_size), touched)
 
 
 @lru_cache(maxsize=4096)
-def _missed_at(share: float) -> float:
+def _missed_at(share: float, touched: Popularity) -> float:
     """Misses with such a share of the database in memory; between nodes by a line, so that more never misses more."""
-    return float(np.interp(math.log(max(share, _LEAST_CACHED)), *_missed_by_share()))
+    return float(np.interp(math.log(max(share, _LEAST_CACHED)), *_missed_by_share(touched)))
 
 
 @cache
-def whole_database() -> Popularity:
-    """How unevenly its pages are touched: one law for all, without a fit from a registry's own pg_statio."""
-    return Popularity(rule("postgresql.popularity_exponent"), rule("postgresql.cold_access_share"))
-
-
-@cache
-def _missed_by_share() -> tuple[FloatArray, FloatArray]:
+def _missed_by_share(touched: Popularity) -> tuple[FloatArray, FloatArray]:
     """Logarithms of the cached share of a database, rising, and the misses of shared_buffers and the system's cache.
 
     A hit ratio does not depend on how often pages are touched, nor on their number as long as it is large, but on that
     share alone (postgres.cache).
     """
-    whole = Relation("database", _MANY_PAGES, whole_database(), 1.0)
+    whole = Relation("database", _MANY_PAGES, touched, 1.0)
     of_buffers = rule("postgresql.shared_buffers_share") / rule("postgresql.cache_share")
     # From where the system's cache holds the database alone, nothing is read.
     shares = np.geomspace(_LEAST_CACHED, 1.0 / (1.0 - of_buffers), _NODES)

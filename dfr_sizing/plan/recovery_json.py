@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dfr_sizing.recommend.recovery_types import CableCut, RecoveryFacts, WayCost
+from dfr_sizing.recommend.recovery_types import CableCut, Felt, RecoveryFacts, WayCost
 from dfr_sizing.recommend.types import Plan
 from dfr_sizing.recovery import Quantiles, RecoveryEstimate
 from dfr_sizing.recovery.backups import Stored, Window
@@ -40,7 +40,7 @@ def recovery_json(plan: Plan, facts: RecoveryFacts | None) -> Json:
         "ways": [_way(way) for way in facts.ways],
         "years": _years(facts.years),
         "cable": None if facts.cable is None else _cable(facts.cable),
-        "backups": _backups(facts.backups, facts.window),
+        "backups": _backups(facts.backups, facts.window, facts.felt),
     }
 
 
@@ -126,7 +126,7 @@ def _cable(cut: CableCut) -> Json:
     }
 
 
-def _backups(stored: Stored, window: Window) -> Json:
+def _backups(stored: Stored, window: Window, felt: Felt | None) -> Json:
     return {
         "schedule": stored.schedule,
         "copies": stored.copies,
@@ -136,4 +136,17 @@ def _backups(stored: Stored, window: Window) -> Json:
         "disk_share": window.disk_share,
         "from_standby": window.from_standby,
         "note": window.note,
+        "felt": None if felt is None else _felt(felt),
+    }
+
+
+def _felt(felt: Felt) -> Json:
+    return {
+        "situation": felt.situation,
+        "hour": felt.hour,
+        "class": felt.class_name,
+        "p95_s": felt.beside.value,
+        "low_s": felt.beside.low,
+        "high_s": felt.beside.high,
+        "without_p95_s": felt.without.value,
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dfr_sizing.plan.words import number, share
-from dfr_sizing.recommend.recovery_types import CableCut, RecoveryFacts
+from dfr_sizing.plan.latency import class_title
+from dfr_sizing.plan.words import number, share, spread
+from dfr_sizing.recommend.recovery_types import CableCut, Felt, RecoveryFacts
 
 
 def cable_sentence(cut: CableCut) -> str:
@@ -26,4 +27,19 @@ def backups_sentence(facts: RecoveryFacts) -> str:
     )
     if made.hours is None or made.disk_share is None:
         return said + f"Window: {made.note}."
-    return said + f"Window: {number(made.hours)} h a day at {share(made.disk_share)} of the disk's MB/s; {made.note}."
+    return said + (
+        f"Window: {number(made.hours)} h a day at {share(made.disk_share)} of the disk's MB/s; {made.note}."
+        f"{_felt(facts.felt)}"
+    )
+
+
+def _felt(felt: Felt | None) -> str:
+    """What users feel of it."""
+    if felt is None:
+        return ""
+    beside, alone = felt.beside, felt.without
+    return (
+        f" Busiest hour that it reaches into, from {felt.hour}:00 ({felt.situation}): p95 of "
+        f"{class_title(felt.class_name)} "
+        f"{spread(beside.low, beside.high, 's')} beside it, {spread(alone.low, alone.high, 's')} without."
+    )

@@ -282,28 +282,12 @@ def present(cache: Cache, touches_per_s: FloatArray, scans: Scans = NO_SCANS) ->
     return _present(cache.policy, cache.characteristic_s, touches_per_s, scans)
 
 
-def stays_longer(least_s: float, mean_s: FloatArray, seconds: FloatArray) -> FloatArray:
-    """Probability that a page which is in a cache now stays for so many seconds more.
-
-    Each stay has a least length and an exponential rest that makes up its mean (touches bring it anew); the time left
-    at any moment is that of a renewal process in equilibrium.
-    """
-    if math.isinf(least_s):
-        return np.ones(np.broadcast_shapes(mean_s.shape, seconds.shape))
-    mean = np.maximum(mean_s, least_s)
-    rest = np.maximum(mean - least_s, 1e-9 * least_s)
-    within = (mean - np.minimum(seconds, least_s)) / mean
-    return np.asarray(within * np.exp(-np.maximum(seconds - least_s, 0.0) / rest))
-
-
-def shortest_stay_s(cache: Cache, pins: float = 1.0) -> float:
+def shortest_stay_s(cache: Cache) -> float:
     """How long a page stays that is touched once and no more: one T of LRU, no time for certain where chance rules.
 
-    The clock's hand brings the count down once a round, from 1 or from as many ``pins`` as the touch made, and then
-    takes the page.
+    The clock's hand brings the count down from 1 in one round, and takes the page in the next.
     """
-    most = constant("page.most_usage")
-    rounds = {Policy.CLOCK: 1.0 + min(pins, most), Policy.LRU: 1.0, Policy.RANDOM: 0.0}[cache.policy]
+    rounds = {Policy.CLOCK: 2.0, Policy.LRU: 1.0, Policy.RANDOM: 0.0}[cache.policy]
     return rounds * cache.characteristic_s
 
 

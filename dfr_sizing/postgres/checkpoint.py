@@ -12,20 +12,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from dfr_sizing.drivers import constant
-from dfr_sizing.postgres.cache import Cache, Scans, present, residence_of_fresh, scans_of, shortest_stay_s, stays_longer
+from dfr_sizing.postgres.buffer_life import PLACES, Pages, written
+from dfr_sizing.postgres.cache import Cache, residence_of_fresh, scans_of
 from dfr_sizing.postgres.popularity import FloatArray, Popularity
 from dfr_sizing.postgres.settings import PAGE, Settings
 
-PHASES: FloatArray = (np.arange(16, dtype=np.float64) + 0.5) / 16.0
-"""When a page of a relation is met, over the time that the checkpointer takes for the relation."""
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
-ROUNDS = 3
-"""Times that the order of relations is put in: when they are met rules what is dirty, and that rules when."""
+PLACE: FloatArray = (np.arange(PLACES, dtype=np.float64) + 0.5) / PLACES
+"""Places of pages in a stretch of the checkpoint's order."""
 SMALLEST = 1e-200
-"""Instead of a rate or a probability of 0 below a line; what is above it is 0 then."""
+"""Instead of 0 pages below a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,7 @@ class Dirtied:
     ``touches_per_s`` counts all first touches of old pages, changes among them; ``changes_per_s`` those that dirty.
     ``scans_per_s`` are scans in a ring, which keep pages in the cache. New rows go to ``ends`` pages at a time, one for
     each connection that inserts into a table, one of an index; those are always dirty. ``by_age``: the popular pages
-    are the newest, and so the last in the file; else they lie anywhere. A change pins its page ``pins`` times: to find
-    the row, to lock it, to write it; each counts as a use of the buffer.
+    are the newest, and so the last in the file; else they lie anywhere.
     """
 
     name: str
@@ -48,7 +49,6 @@ class Dirtied:
     scans_per_s: float = 0.0
     ends: float = 1.0
     by_age: bool = False
-    pins: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,110 +98,105 @@ def checkpoint(
 ) -> Checkpoint:
     """The checkpoint of a steady load on a cache (of ``shared_buffers``, with the same relations).
 
-    ``relations`` are in the order of their files, the oldest first: so the checkpointer goes through them, and what it
-    comes to late has had time to leave the cache. A page there leaves at hazard m = touches x misses / hits (as many
-    leave as come in), and becomes dirty at its rate of changes w; between writes it is there and dirty as ``_dirty``
-    says. PostgreSQL skips a checkpoint that nothing was written since.
+    ``relations`` are in the order of their files, the oldest first: so the checkpointer goes through them, at one pace,
+    and what it comes to late has had time to leave the cache (``buffer_life``). New pages are written once they are
+    filled. PostgreSQL skips a checkpoint that nothing was written since.
     """
     seconds, by_wal = interval(segment_bytes, settings)
     spread = seconds * settings.checkpoint_completion_target
-    phases = [spread * PHASES for _ in relations]
-    parts: list[_Part] = []
-    for _ in range(ROUNDS):
-        parts = [
-            _old_pages(relation, cache, seconds, phase) + _fresh_pages(relation, cache, seconds, phase)
-            for relation, phase in zip(relations, phases, strict=True)
-        ]
-        ends = np.cumsum([part.dirty for part in parts])
-        if not len(ends) or ends[-1] == 0.0:
-            break
-        phases = [
-            spread * (end - part.dirty + part.dirty * PHASES) / ends[-1] for part, end in zip(parts, ends, strict=True)
-        ]
+    fresh = [_Fresh.of(relation, cache, seconds) for relation in relations]
+    order = _Order.of(relations, cache, [new.dirty for new in fresh], spread)
+    old = written(order.pages, cache.characteristic_s, seconds, order.when)
+    spans = order.spans(old.dirty)
+    new = np.array([one.written(*span) for one, span in zip(fresh, spans, strict=True)])
+    by_checkpoint = np.bincount(order.relation, old.by_checkpoint, len(relations)) + new
+    left = float(old.as_they_left.sum()) + sum(one.most for one in fresh) - float(new.sum())
     files = sum(
         math.ceil(relation.pages * PAGE / constant("page.file_bytes"))
-        for relation, part in zip(relations, parts, strict=True)
-        if part.written > 0.0
+        for relation, pages in zip(relations, by_checkpoint, strict=True)
+        if pages > 0.0
     )
-    evicted = sum(part.left for part in parts)
-    return Checkpoint(seconds, by_wal, sum(part.written for part in parts), evicted / seconds, spread, files)
+    return Checkpoint(seconds, by_wal, float(by_checkpoint.sum()), left / seconds, spread, files)
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Pages of a relation in an interval: dirty at its start, written by the checkpointer, written as they left."""
+class _Fresh:
+    """New pages of a relation in an interval of ``seconds``: a page being filled is written as it is, and once full.
 
-    dirty: float
-    written: float
-    left: float
-
-    def __add__(self, other: _Part) -> _Part:
-        return _Part(self.dirty + other.dirty, self.written + other.written, self.left + other.left)
-
-
-def _old_pages(relation: Dirtied, cache: Cache, seconds: float, phases: FloatArray) -> _Part:
-    """Pages that were there before: a page that is dirty when a checkpoint begins is met by it at one of ``phases``.
-
-    It may have left by then, and was written as it did; after either it has the rest of the interval to become dirty.
+    ``full_per_s`` are filled, ``ends`` (all of them, where there are few) are being filled; each stays ``stays_s``.
     """
-    counts, shares = relation.popularity.groups(relation.pages)
-    if relation.changes_per_s <= 0.0 or not len(counts):
-        return _Part(0.0, 0.0, 0.0)
-    changes = shares * relation.changes_per_s
-    touches = shares * max(relation.touches_per_s, relation.changes_per_s)
-    scans = scans_of(relation.scans_per_s, relation.pages, cache.pages)
-    leaves = touches * _absent_to_present(cache, touches, scans)
-    least = shortest_stay_s(cache, relation.pins)
-    phase: FloatArray = phases[:, None]
-    if relation.by_age:
-        phase = _coldest_first(phases, counts * -np.expm1(-changes * seconds))
-    met = stays_longer(least, 1.0 / np.maximum(leaves, SMALLEST), phase)
-    from_clean = _dirty(changes, leaves, least, np.asarray(seconds))
-    from_dirty = met * _dirty(changes, leaves, least, seconds - phase)
-    from_dirty += (1.0 - met) * _dirty(changes, leaves, least, seconds - phase / 2.0)
-    dirty = from_clean / (1.0 + from_clean - from_dirty.mean(axis=0))
-    written = dirty * met.mean(axis=0)
-    # As many writes as pages become dirty: w (seconds - time dirty) = written + m x time dirty
-    dirty_s = np.maximum(0.0, changes * seconds - written) / np.maximum(changes + leaves, SMALLEST)
-    return _Part(float(counts @ dirty), float(counts @ written), float(counts @ (leaves * dirty_s)))
+
+    full_per_s: float
+    ends: float
+    stays_s: float
+    seconds: float
+
+    @classmethod
+    def of(cls, relation: Dirtied, cache: Cache, seconds: float) -> _Fresh:
+        """Those of a relation."""
+        stays = cache.characteristic_s * residence_of_fresh(cache.policy)
+        return cls(relation.fresh_per_s, min(relation.ends, relation.fresh_per_s * seconds), stays, seconds)
+
+    @property
+    def dirty(self) -> float:
+        """Those that are dirty when a checkpoint begins."""
+        return self.full_per_s * min(self.stays_s, self.seconds) + self.ends
+
+    @property
+    def most(self) -> float:
+        """All that are written, by whomever."""
+        return self.full_per_s * self.seconds + self.ends
+
+    def written(self, begin_s: float, end_s: float) -> float:
+        """Those that the checkpointer writes, which goes through the relation between these seconds."""
+        met = np.clip(self.stays_s - begin_s - (end_s - begin_s) * PLACE, 0.0, self.seconds)
+        return self.full_per_s * float(np.mean(met)) + self.ends
 
 
-def _coldest_first(phases: FloatArray, dirty: FloatArray) -> FloatArray:
-    """When the pages of each group are met, of groups from the most popular on, if the file begins with the last."""
-    share = dirty / max(float(dirty.sum()), SMALLEST)
-    before: FloatArray = np.cumsum(share[::-1])[::-1] - share
-    first, length = phases[0] - (phases[1] - phases[0]) / 2.0, (phases[1] - phases[0]) * len(phases)
-    found: FloatArray = first + length * (before + share * PHASES[:, None])
-    return found
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Pages that were there before, in groups: whose they are, and when a checkpoint comes to them.
 
-
-def _fresh_pages(relation: Dirtied, cache: Cache, seconds: float, phases: FloatArray) -> _Part:
-    """New pages are written once they are filled: by the checkpoint that meets them, or as they leave the cache."""
-    stays = cache.characteristic_s * residence_of_fresh(cache.policy)
-    met = float(np.mean(np.clip(stays - phases, 0.0, seconds)))
-    # A page that is being filled is written as it is, and once more when it is full; all of few new ones are ends.
-    ends = min(relation.ends, relation.fresh_per_s * seconds)
-    new = relation.fresh_per_s
-    return _Part(new * min(stays, seconds) + ends if new > 0.0 else 0.0, new * met + ends, new * (seconds - met))
-
-
-def _absent_to_present(cache: Cache, touches: FloatArray, scans: Scans) -> FloatArray:
-    held = present(cache, touches, scans)
-    odds: FloatArray = (1.0 - held) / np.maximum(held, SMALLEST)
-    return odds
-
-
-def _dirty(changes: FloatArray, leaves: FloatArray, least_s: float, since_s: FloatArray) -> FloatArray:
-    """Probability of each page to be in the cache and dirty so long after it was written.
-
-    A dirty page stays for the least time for certain, so it cannot have left before that: 1 - exp(-w t). From there it
-    settles at w / (w + m), with the hazards of what is left of its stay.
+    ``relation`` is the number of a group's relation, ``by_age`` whether that has its coldest pages first; ``fresh`` are
+    the dirty new pages of each relation.
     """
-    mean = 1.0 / np.maximum(leaves, SMALLEST)
-    settled = changes / np.maximum(changes + leaves, SMALLEST)
-    if math.isinf(least_s):
-        return np.asarray(-np.expm1(-changes * since_s))
-    rest = 1.0 / np.maximum(mean - least_s, 1e-3 * least_s)
-    at_least = -np.expm1(-changes * np.minimum(since_s, least_s))
-    later = np.exp(-(changes + rest) * np.maximum(since_s - least_s, 0.0))
-    return np.asarray(settled * (1.0 - later) + at_least * later)
+
+    pages: Pages
+    relation: IntArray
+    by_age: BoolArray
+    fresh: FloatArray
+    spread_s: float
+
+    @classmethod
+    def of(cls, relations: Sequence[Dirtied], cache: Cache, fresh: Sequence[float], spread_s: float) -> _Order:
+        """Groups of pages that are changed, relation by relation, from the most popular on."""
+        columns: list[FloatArray] = [np.empty((5, 0))]
+        for index, each in enumerate(relations):
+            if each.changes_per_s > 0.0:
+                counts, shares = each.popularity.groups(each.pages)
+                touches = shares * max(each.touches_per_s, each.changes_per_s)
+                scans = scans_of(each.scans_per_s, each.pages, cache.pages).per_s
+                alike = [np.full(len(counts), value) for value in (scans, index)]
+                columns.append(np.array([counts, touches, shares * each.changes_per_s, *alike]))
+        *values, relation = np.concatenate(columns, axis=1)
+        of = relation.astype(np.int64)
+        by_age = np.array([each.by_age for each in relations], dtype=np.bool_)
+        return cls(Pages(*values), of, by_age, np.array(fresh), spread_s)
+
+    def spans(self, dirty: FloatArray) -> FloatArray:
+        """When a checkpoint begins with each relation and is done with it, by the dirty pages of each group."""
+        ends = np.cumsum(np.bincount(self.relation, dirty, len(self.fresh)) + self.fresh)
+        last = max(SMALLEST, float(ends[-1])) if len(ends) else 1.0
+        edges = self.spread_s * np.concatenate(([0.0], ends)) / last
+        return np.column_stack((edges[:-1], edges[1:]))
+
+    def when(self, dirty: FloatArray) -> FloatArray:
+        """When it comes to the pages of each group, groups x PLACES: anywhere in the relation, or the coldest first."""
+        spans = self.spans(dirty)[self.relation]
+        before, share = np.zeros(len(dirty)), np.ones(len(dirty))
+        for index in np.flatnonzero(self.by_age):
+            mine = self.relation == index
+            share[mine] = dirty[mine] / max(SMALLEST, float(dirty[mine].sum()))
+            before[mine] = np.cumsum(share[mine][::-1])[::-1] - share[mine]
+        begin, length = spans[:, 0], spans[:, 1] - spans[:, 0]
+        return np.asarray((begin + length * before)[:, None] + np.outer(length * share, PLACE))

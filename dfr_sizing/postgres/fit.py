@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.optimize import least_squares
 
-from dfr_sizing.drivers import rule
 from dfr_sizing.interval import Interval
 from dfr_sizing.postgres.cache import Policy, Relation, shared_buffers
 from dfr_sizing.postgres.popularity import FloatArray, Popularity
@@ -67,12 +66,13 @@ def fit(observations: Sequence[Observation], policy: Policy = Policy.CLOCK) -> F
     return Fitted(popularity, max(abs(_points(each, popularity, policy)) for each in observations))
 
 
-def measured_range(hit_ratio: float, buffers_then: float, buffers: float) -> Interval:
+def measured_range(hit_ratio: float, buffers_then: float, buffers: float, cold_share: float) -> Interval:
     """The hit ratio at another cache size where it was measured at one only: bounds, and the middle of them.
 
     It neither falls with more pages nor grows faster than they do: under independent references the hit ratio is
     concave in the cache's size (by Che's formula each further page brings the mean rate of the pages just outside,
-    which falls). The middle takes the reads that are not to cold pages to be found at once.
+    which falls). The middle takes the reads that are not to cold pages, a
+    ``cold_share``, to be found at once.
     """
     if not 0.0 <= hit_ratio <= 1.0:
         raise ValueError(f"hit_ratio is {hit_ratio}, but must be from 0 to 1")
@@ -81,7 +81,7 @@ def measured_range(hit_ratio: float, buffers_then: float, buffers: float) -> Int
     low, high = min(hit_ratio, limit), max(hit_ratio, limit)
     misses = 1.0 - hit_ratio
     # Cold touches are uniform: their share found is that of the pages, at most all that miss now
-    middle = hit_ratio + min(misses, rule("postgresql.cold_access_share")) * (1.0 - 1.0 / max(1.0, times))
+    middle = hit_ratio + min(misses, cold_share) * (1.0 - 1.0 / max(1.0, times))
     if times < 1.0:
         middle = hit_ratio * times ** (1.0 - START.exponent)
     return Interval(low, min(high, max(low, middle)), high)

@@ -133,7 +133,7 @@ def _database_utilisation(instance: InstanceType, design: Design) -> float:
 
 def iops_in(instance: InstanceType, design: Design, situation: Situation) -> IopsSplit:
     """Operations a second in the busiest hour of a named day, by kind, as they are bought; ``bought`` is 0 here."""
-    missed, load = miss_ratio(instance, design.database_bytes), design.peaks[situation].load
+    missed, load = miss_ratio(instance, design.database_bytes, design.touched), design.peaks[situation].load
     return IopsSplit(
         reads=load.pages_per_s * missed,
         wal_flushes=load.commits_per_s / rule("postgresql.commits_per_flush"),
@@ -289,7 +289,7 @@ def broken_bound(topology: Topology, design: Design, nodes_down: int) -> tuple[P
     system = system_of(topology, design.model, nodes_down)
     classes, kept = request_classes(), promises(design)
     workers = system.nodes * system.workers_per_node
-    missed = miss_ratio(topology.database, design.database_bytes)
+    missed = miss_ratio(topology.database, design.database_bytes, design.touched)
     for peak in design.peaks.values():
         shared = sharing(peak.load, system, design.model)
         least = {

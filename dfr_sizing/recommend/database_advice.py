@@ -60,7 +60,7 @@ def database_advice(
             indexes=index_savings(scenario, model, catalogue, topology.place, way),
             operations=operations,
             limits=limits(topology, design, peak),
-            memory=hit_ratios(topology.database, load, design.database_bytes, memories),
+            memory=hit_ratios(topology.database, load, design.database_bytes, memories, design.touched),
             backup_note=backups.note,
         )
 

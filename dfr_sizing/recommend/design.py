@@ -20,6 +20,7 @@ from dfr_sizing.demand import (
 )
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import Model
+from dfr_sizing.postgres.popularity import Popularity
 from dfr_sizing.recovery.backups import Stored, stored
 from dfr_sizing.recovery.profile import RecoveryProfile
 from dfr_sizing.recovery.rates import shipped_rates
@@ -66,6 +67,12 @@ class Design:
     def database_bytes(self) -> float:
         """Bytes of the database in year 5."""
         return self.volumes.database_gib[-1] * GIB
+
+    @property
+    def touched(self) -> Popularity:
+        """How unevenly the pages of the database are touched."""
+        registry = self.scenario.registry
+        return Popularity(registry.popularity_exponent.mid, registry.cold_access_share.mid)
 
     @property
     def sync_batches(self) -> int:

@@ -63,7 +63,7 @@ def _job(topology: Topology, design: Design, loads: tuple[HourLoad, ...], seed: 
         slope=contention.idle_slope,
         window_s=rule("run.busy_window_s"),
     )
-    missed = miss_ratio(topology.database, design.database_bytes)
+    missed = miss_ratio(topology.database, design.database_bytes, design.touched)
     profiles = tuple(
         Profile(
             name=name,

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 
 from dfr_sizing.cost import Bill, bill
+from dfr_sizing.recommend.backup_window import begin_felt
 from dfr_sizing.recommend.candidates import ALL_WAYS, Candidate, Way
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.evaluate import recovery_input, recovery_of, recovery_rates
@@ -49,6 +50,8 @@ def begin_facts(chosen: Candidate, design: Design, seed: int, executor: Executor
     inputs = recovery_input(topology.place, topology.nodes, way.standby, design)
     promises = promises_of(design.scenario)
     years = begun(executor, simulate_years, [way.strategy], [inputs], [promises], [seed], [rates])
+    made = daily_window(topology, way, design)
+    felt = begin_felt(topology, design, made, seed, executor)
 
     def facts() -> RecoveryFacts:
         estimates = all_strategies(inputs, seed, rates)
@@ -60,7 +63,8 @@ def begin_facts(chosen: Candidate, design: Design, seed: int, executor: Executor
             years=years()[0],
             cable=cable_cut(way.strategy, inputs, topology.place.country, design.scenario, design.farmers, seed, rates),
             backups=design.backups,
-            window=daily_window(topology, way, design),
+            window=made,
+            felt=felt(),
         )
 
     return facts

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dfr_sizing.demand import Situation
 from dfr_sizing.recovery import Availability, Failure, Headline, RecoveryEstimate, Strategy
 from dfr_sizing.recovery.backups import Stored, Window
 from dfr_sizing.recovery.types import Promises
 from dfr_sizing.recovery.years import Years
+from dfr_sizing.simulation.statistics import Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,22 @@ class CableCut:
 
 
 @dataclass(frozen=True, slots=True)
+class Felt:
+    """What users feel of the daily backup in the busiest hour that it reaches into: a class's p95 in seconds."""
+
+    situation: Situation
+    hour: int
+    class_name: str
+    without: Estimate
+    beside: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class RecoveryFacts:
     """Recovery of the recommended sizes: ``estimates`` of every strategy against every failure, with its standby.
 
     ``cheapest`` names the first strategy that keeps RTO and RPO after each failure, None where none does; ``ways`` are
-    ordered by cost; ``cable`` is None where the host is the user's own.
+    ordered by cost; ``cable`` is None where the host is the user's own, ``felt`` where nobody feels the backups.
     """
 
     promises: Promises
@@ -56,6 +69,7 @@ class RecoveryFacts:
     cable: CableCut | None
     backups: Stored
     window: Window
+    felt: Felt | None
 
     @property
     def unkept(self) -> tuple[Failure, ...]:

@@ -212,7 +212,8 @@ def job(
 ) -> Job:
     """A deployment under one hour's load, ready to run; ``requests`` and ``shortest_s`` are least for a replication."""
     system = system_of(topology, design.model, nodes_down)
-    drawn = streams(load, system, design.model, miss_ratio(topology.database, design.database_bytes))
+    missed = miss_ratio(topology.database, design.database_bytes, design.touched)
+    drawn = streams(load, system, design.model, missed)
     return Job(
         system=system,
         streams=tuple(drawn),

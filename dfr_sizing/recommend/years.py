@@ -17,6 +17,7 @@ from dfr_sizing.cost import YEARS, Volumes
 from dfr_sizing.demand import Situation, database_bytes, farmers_in_year
 from dfr_sizing.growth import Growth, total_bytes
 from dfr_sizing.model import Model
+from dfr_sizing.postgres.popularity import Popularity
 from dfr_sizing.postgres.settings import PAGE
 from dfr_sizing.recommend.bounds import iops_needed
 from dfr_sizing.recommend.database_types import Held, Year
@@ -26,7 +27,7 @@ from dfr_sizing.recommend.trial import job
 from dfr_sizing.scenario import Scenario
 from dfr_sizing.simulation.load import HourLoad
 from dfr_sizing.simulation.run import Job, run_all
-from dfr_sizing.topology import GIB, Topology, cache_bytes, miss_ratio, whole_database
+from dfr_sizing.topology import GIB, Topology, cache_bytes, miss_ratio
 
 HOUR_S = 3600.0
 
@@ -86,23 +87,23 @@ def _year(
     topology: Topology, design: Design, load: HourLoad, year: int, table_bytes: float, p95_s: Mapping[str, float]
 ) -> Year:
     stored = design.database_bytes
-    held = held_of(topology.database, load, stored)
+    held = held_of(topology.database, load, stored, design.touched)
     most = min(topology.iops, topology.database.disk_iops)
     asked = iops_needed(topology.database, design).total
     return Year(year, design.farmers, stored, table_bytes, held, asked / most, p95_s)
 
 
 def hit_ratios(
-    instance: InstanceType, load: HourLoad, stored_bytes: float, memory_gib: Sequence[float]
+    instance: InstanceType, load: HourLoad, stored_bytes: float, memory_gib: Sequence[float], touched: Popularity
 ) -> tuple[Held, ...]:
     """The same hour with other sizes of memory: hit ratio against RAM."""
-    return tuple(held_of(replace(instance, memory_gib=gib), load, stored_bytes) for gib in memory_gib)
+    return tuple(held_of(replace(instance, memory_gib=gib), load, stored_bytes, touched) for gib in memory_gib)
 
 
-def held_of(instance: InstanceType, load: HourLoad, stored_bytes: float) -> Held:
+def held_of(instance: InstanceType, load: HourLoad, stored_bytes: float, touched: Popularity) -> Held:
     """What an instance's memory holds in one hour of a load, on a database of so many bytes."""
-    missed = miss_ratio(instance, stored_bytes) if load.pages_per_s > 0.0 else 0.0
-    counts, shares = whole_database().groups(stored_bytes / PAGE)
-    touched = float(counts @ -np.expm1(-shares * load.pages_per_s * HOUR_S)) * PAGE
+    missed = miss_ratio(instance, stored_bytes, touched) if load.pages_per_s > 0.0 else 0.0
+    counts, shares = touched.groups(stored_bytes / PAGE)
+    in_an_hour = float(counts @ -np.expm1(-shares * load.pages_per_s * HOUR_S)) * PAGE
     reads = missed * load.pages_per_s
-    return Held(instance.memory_gib * GIB, touched, cache_bytes(instance), 1.0 - missed, reads)
+    return Held(instance.memory_gib * GIB, in_an_hour, cache_bytes(instance), 1.0 - missed, reads)

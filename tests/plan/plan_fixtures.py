@@ -17,7 +17,7 @@ from dfr_sizing.model import load_model, request_classes
 from dfr_sizing.recommend.candidates import ALL_WAYS, Way
 from dfr_sizing.recommend.database_types import DatabaseAdvice, Held, IndexSaving, Limit, Operations, Year
 from dfr_sizing.recommend.recovery import cable_cut, promises_of
-from dfr_sizing.recommend.recovery_types import RecoveryFacts, WayCost
+from dfr_sizing.recommend.recovery_types import Felt, RecoveryFacts, WayCost
 from dfr_sizing.recommend.types import (
     Compared,
     CrossCheck,
@@ -210,6 +210,7 @@ def recovery_facts(scenario: Scenario, bought: Topology, strategy: Strategy) -> 
         cable_cut(strategy, inputs, "AU", scenario, 4e6, 1, rates),
         stored("specification", (36.0, 100.0, 160.0, 220.0, 280.0, 339.0), (1.0,) * 5, rates),
         window(inputs, 500.0, standby=bought.standby, rates=rates),
+        Felt(Situation.STEADY, 2, "list_view", Estimate(0.21, 0.2, 0.22, 900), Estimate(0.34, 0.32, 0.36, 900)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from buffer_pool import ClockPool, draws
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dfr_sizing.postgres.cache import Cache, Relation, shared_buffers
@@ -17,12 +17,16 @@ MIB = 2.0**20
 
 
 def simulated(
-    popularity: Popularity, pages: int, buffers: int, changed: float, interval_s: float
+    popularity: Popularity, pages: int, buffers: int, changed: float, interval_s: float, by_age: bool
 ) -> tuple[float, float]:
-    """Pages the checkpointer writes in an interval, and dirty pages that leave; 1,000 touches a second."""
-    per_s, intervals, warm = 1000, 14, 4
+    """Pages the checkpointer writes in an interval, and dirty pages that leave; 1,000 touches a second.
+
+    The popular pages are the last of the file (``by_age``), or anywhere.
+    """
+    per_s, intervals, warm = 1000, 24, 4
     pool = ClockPool(buffers)
-    touches = draws(popularity, pages, int(per_s * interval_s) * intervals, 1)
+    place = np.arange(pages)[::-1] if by_age else np.random.default_rng(3).permutation(pages)
+    touches = [int(place[page]) for page in draws(popularity, pages, int(per_s * interval_s) * intervals, 1)]
     is_change = np.random.default_rng(2).random(len(touches)) < changed
     number = int(per_s * interval_s)
     written, evicted = 0, 0
@@ -39,6 +43,7 @@ def simulated(
     return written / (intervals - warm), evicted / (intervals - warm)
 
 
+@pytest.mark.parametrize("by_age", [False, True])
 @pytest.mark.parametrize(
     ("popularity", "pages", "buffers", "changed"),
     [
@@ -50,16 +55,16 @@ def simulated(
     ],
 )
 def test_pages_written_against_a_simulated_pool(
-    popularity: Popularity, pages: int, buffers: int, changed: float
+    popularity: Popularity, pages: int, buffers: int, changed: float, by_age: bool
 ) -> None:
-    """The checkpointer's share to 10 %, what is written in all to 3 %."""
+    """The checkpointer's share to 4 %, what is written in all to 2 %."""
     seconds = 10.0
-    written, evicted = simulated(popularity, pages, buffers, changed, seconds)
+    written, evicted = simulated(popularity, pages, buffers, changed, seconds, by_age)
     cache = shared_buffers([Relation("t", pages, popularity, 1000.0)], buffers)
-    made = [Dirtied("t", pages, popularity, 1000.0, changed * 1000.0)]
+    made = [Dirtied("t", pages, popularity, 1000.0, changed * 1000.0, by_age=by_age)]
     found = checkpoint(made, cache, lambda _: 0.0, Settings(checkpoint_timeout_s=seconds))
-    assert found.pages == pytest.approx(written, rel=0.1)
-    assert found.pages + found.evicted_per_s * seconds == pytest.approx(written + evicted, rel=0.03)
+    assert found.pages == pytest.approx(written, rel=0.04)
+    assert found.pages + found.evicted_per_s * seconds == pytest.approx(written + evicted, rel=0.02)
 
 
 def everything_fits() -> Cache:
@@ -98,11 +103,12 @@ def test_wal_or_time_whichever_comes_first(per_s: float) -> None:
     )
 
 
-@settings(deadline=None)
-@given(st.floats(10.0, 1e5), st.floats(0.0, 1e3), st.floats(1.0, 1e5), st.floats(5.0, 3600.0))
+@settings(deadline=None, max_examples=40)
+@given(st.floats(10.0, 1e5), st.floats(0.0, 1e3), st.floats(100.0, 1e5), st.floats(5.0, 300.0))
 def test_no_more_is_written_than_was_changed(pages: float, changed: float, buffers: float, seconds: float) -> None:
     popularity = Popularity(0.7, 0.2)
     cache = shared_buffers([Relation("t", pages, popularity, changed + 100.0)], buffers)
+    assume(seconds < 400.0 * cache.characteristic_s)
     made = [Dirtied("t", pages, popularity, changed + 100.0, changed)]
     found = checkpoint(made, cache, lambda _: 0.0, Settings(checkpoint_timeout_s=seconds))
     writes = found.pages_per_s + found.evicted_per_s

@@ -50,12 +50,12 @@ def test_one_cache_size_is_refused() -> None:
 def test_the_range_without_a_fit_holds_the_truth(popularity: Popularity, then: float, times: float) -> None:
     relation = [Relation("t", 2500.0, popularity, 10.0)]
     before, after = (shared_buffers(relation, size).hit_ratio for size in (then, then * times))
-    found = measured_range(before, then, then * times)
+    found = measured_range(before, then, then * times, 0.2)
     assert found.low - 0.01 <= after <= found.high + 0.01
 
 
 def test_the_range_at_the_same_size_is_what_was_measured() -> None:
-    assert measured_range(0.9, 1000.0, 1000.0).bounds == pytest.approx((0.9, 0.9, 0.9))
+    assert measured_range(0.9, 1000.0, 1000.0, 0.2).bounds == pytest.approx((0.9, 0.9, 0.9))
 
 
 @settings(deadline=None)

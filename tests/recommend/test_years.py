@@ -28,7 +28,8 @@ MODEL = load_model()
 SCENARIO = load_scenario(None, {"registry.farmers": 2e6})
 TOPOLOGY = plan_fixtures.topology(6, standby=False)
 GROWTH = growth_of(SCENARIO)
-LOAD = design_for(SCENARIO, MODEL).peaks[Situation.SURGE].load
+DESIGN = design_for(SCENARIO, MODEL)
+LOAD = DESIGN.peaks[Situation.SURGE].load
 
 
 def test_each_year_has_its_own_farmers_and_bytes() -> None:
@@ -61,13 +62,13 @@ def test_p95_is_simulated_where_asked() -> None:
 @given(st.floats(8.0, 2000.0), st.floats(8.0, 2000.0), st.floats(10.0, 2000.0))
 def test_more_memory_never_lowers_the_hit_ratio(little: float, much: float, stored_gib: float) -> None:
     little, much = sorted((little, much))
-    less, more = hit_ratios(TOPOLOGY.database, LOAD, stored_gib * GIB, (little, much))
+    less, more = hit_ratios(TOPOLOGY.database, LOAD, stored_gib * GIB, (little, much), DESIGN.touched)
     assert less.hit_ratio <= more.hit_ratio + 1e-6
     assert less.working_set_bytes == more.working_set_bytes <= stored_gib * GIB * (1 + 1e-9)
 
 
 def test_a_database_within_shared_buffers_is_read_once_and_never_again() -> None:
-    assert held_of(TOPOLOGY.database, LOAD, 8 * GIB).hit_ratio == pytest.approx(1.0)
+    assert held_of(TOPOLOGY.database, LOAD, 8 * GIB, DESIGN.touched).hit_ratio == pytest.approx(1.0)
 
 
 def test_indexes_never_cost_and_take_bytes() -> None:
