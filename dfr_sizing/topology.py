@@ -124,12 +124,12 @@ def miss_ratio(database: InstanceType, database_size: float, touched: Popularity
 @lru_cache(maxsize=4096)
 def _missed_at(share: float, touched: Popularity) -> float:
     """Misses with such a share of the database in memory; between nodes by a line, so that more never misses more."""
-    return float(np.interp(math.log(max(share, _LEAST_CACHED)), *_missed_by_share(touched)))
+    return float(np.interp(share, *_missed_by_share(touched)))
 
 
 @cache
 def _missed_by_share(touched: Popularity) -> tuple[FloatArray, FloatArray]:
-    """Logarithms of the cached share of a database, rising, and the misses of shared_buffers and the system's cache.
+    """Cached shares of a database, rising, and the misses of shared_buffers and the system's cache.
 
     A hit ratio does not depend on how often pages are touched, nor on their number as long as it is large, but on that
     share alone (postgres.cache).
@@ -142,7 +142,7 @@ def _missed_by_share(touched: Popularity) -> tuple[FloatArray, FloatArray]:
         two_levels([whole], of_buffers * pages, (1.0 - of_buffers) * pages).disk_reads_per_s
         for pages in shares[:-1] * _MANY_PAGES
     ]
-    return np.log(shares), np.minimum.accumulate([*missed, 0.0])
+    return shares, np.minimum.accumulate([*missed, 0.0])
 
 
 def host_cpu(instance: InstanceType, model: Model) -> Cpu:
