@@ -6,11 +6,14 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection, forkserver, resource_tracker
+from multiprocessing.synchronize import Barrier
+from types import ModuleType
 from typing import Any, TypeVar
 
 from dfr_sizing.errors import InputError
@@ -31,14 +34,36 @@ def workers(processes: int) -> Iterator[Executor | None]:
         return
     start_server()
     context = multiprocessing.get_context("forkserver")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent)
+    all_there = context.Barrier(processes)
+    pool = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(all_there,))
+
+    def start() -> None:
+        with _without_main():
+            for _ in range(processes):  # each starts one, for none is idle before all are there
+                pool.submit(os.getpid)
+
     try:
-        yield Ahead(pool)
+        yield Ahead(pool, start)
     except BaseException:
         give_up(pool)
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Start processes that do not run the user's program anew, as multiprocessing would have them do.
+
+    What runs in them is all in this package. A script without ``if __name__ == "__main__"`` would start itself again in
+    each of them, and one that is read from standard input cannot be read twice.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def give_up(pool: ProcessPoolExecutor) -> None:
@@ -76,12 +101,13 @@ def start_server() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_with_parent() -> None:
-    """In a worker: end when the parent does, even if that was killed and could not say goodbye."""
+def _begin(all_there: Barrier) -> None:
+    """In a worker: end when the parent does, even if that was killed and could not say goodbye; wait for the others."""
     gc.freeze()  # what was imported stays: looking through it for garbage, again and again, takes some per cent
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_wait_and_end, args=(parent.sentinel,), daemon=True).start()
+    all_there.wait()
 
 
 def _wait_and_end(sentinel: int) -> None:
@@ -93,22 +119,31 @@ class Ahead(Executor):
     """An executor that can begin what will probably be asked for: when it is, it is not begun a second time.
 
     What comes of work is the same whenever it is done, so that beginning early changes the time and nothing else.
+    ``start`` is called before the first work is: processes are started when their server has made the engine ready, and
+    not waited for before.
     """
 
-    def __init__(self, pool: Executor) -> None:
+    def __init__(self, pool: Executor, start: Callable[[], None] | None = None) -> None:
         self._pool = pool
+        self._start = start
         self._begun: dict[tuple[object, ...], Future[Any]] = {}
 
     def begin(self, function: Callable[..., Any], *columns: Iterable[Any]) -> None:
         """Begin to map a function over columns, behind all that was begun before."""
         for row in zip(*columns, strict=True):
             if (function, *row) not in self._begun:
-                self._begun[function, *row] = self._pool.submit(function, *row)
+                self._begun[function, *row] = self._ready().submit(function, *row)
 
     def submit(self, function: Callable[..., T], /, *row: Any, **named: Any) -> Future[T]:
         """What was begun of it, or begin it now."""
         found = self._begun.pop((function, *row), None) if self._begun and not named else None
-        return self._pool.submit(function, *row, **named) if found is None else found
+        return self._ready().submit(function, *row, **named) if found is None else found
+
+    def _ready(self) -> Executor:
+        if self._start is not None:
+            start, self._start = self._start, None
+            start()
+        return self._pool
 
     def forget(self) -> None:
         """Give up what was begun and not asked for, as far as it is not under way."""

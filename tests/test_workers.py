@@ -3,12 +3,17 @@
 import fcntl
 import multiprocessing
 import struct
+import subprocess
+import sys
 import termios
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 from typing import Any
+
+import pytest
 
 from dfr_sizing.workers import Ahead, begun, forget, give_up
 
@@ -47,6 +52,24 @@ def test_what_nobody_asked_for_is_given_up_and_can_be_asked_for_again() -> None:
         assert asked() == [1]
         assert begun(executor, behind_the_gate, [3])() == [3]
     assert done == [1, 3]
+
+
+PROGRAM = """
+from dfr_sizing.workers import begun, workers
+print("once")
+with workers(2) as pool:
+    print(begun(pool, pow, [2, 3], [2, 2])())
+"""
+
+
+@pytest.mark.parametrize("from_file", [True, False])
+def test_a_program_need_not_guard_itself_against_its_own_workers(from_file: bool, tmp_path: Path) -> None:
+    """Nor lie in a file: it is not run again in each of them."""
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    command, told = ([sys.executable, str(script)], None) if from_file else ([sys.executable, "-"], PROGRAM)
+    done = subprocess.run(command, input=told, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "once\n[4, 9]\n", "")
 
 
 def test_a_pool_that_is_given_up_ends_quietly_though_work_was_cancelled() -> None:
