@@ -22,6 +22,7 @@ from dfr_sizing.catalogue import (
     LOAD_BALANCER,
     OBJECT_STORAGE,
     Catalogue,
+    DiskType,
     InstanceType,
     Place,
     Price,
@@ -231,9 +232,7 @@ class Pricer:
 
     def application(self, instance: InstanceType, nodes: int, price: Price) -> list[CostItem]:
         """Application nodes with their disks."""
-        gib = rule("cost.application_disk_gib")
-        disk, disk_price = self.catalogue.disks_at(self.place, Role.APPLICATION)[0]
-        billed = billed_gib(disk, gib)
+        billed, disk, disk_price = self.application_disk
         return [
             self._hours(NODES, f"{nodes} x {instance.name}", nodes, price),
             CostItem(
@@ -244,6 +243,17 @@ class Pricer:
                 disk_price,
             ),
         ]
+
+    @cached_property
+    def application_disk(self) -> tuple[float, DiskType, Price]:
+        """GiB billed, kind and price of a node's disk: the cheapest that is large enough, for some are sold whole."""
+        gib = rule("cost.application_disk_gib")
+        fits = [
+            (billed_gib(disk, gib), disk, price)
+            for disk, price in self.catalogue.disks_at(self.place, Role.APPLICATION)
+            if disk.max_gib >= gib
+        ]
+        return min(fits, key=lambda one: (one[0] * one[2].usd, one[1].name))
 
     def database(self, instance: InstanceType, volume: Volume, copies: int, price: Price) -> list[CostItem]:
         """The database with its storage, ``copies`` of it (2 with a standby)."""
