@@ -15,14 +15,14 @@ from statistics import mean
 import numpy as np
 from postgres_runs import Run
 from registry_load import IN_ORDER, NEW_AT_END, OPERATIONS
-from scipy.optimize import minimize_scalar
+from scipy.optimize import lsq_linear, minimize_scalar
 
 from dfr_sizing.postgres.cache import Relation, shared_buffers
 from dfr_sizing.postgres.checkpoint import Dirtied, checkpoint
 from dfr_sizing.postgres.commits import commits_per_flush
 from dfr_sizing.postgres.fit import Fitted, Observation, fit
 from dfr_sizing.postgres.popularity import UNIFORM, Popularity
-from dfr_sizing.postgres.settings import Settings
+from dfr_sizing.postgres.settings import PAGE, Settings
 from dfr_sizing.postgres.wal import Changes, WalVolume, full_page_images, wal_volume
 
 Alone = Mapping[str, Mapping[str, float]]
@@ -118,11 +118,13 @@ def learn(runs: Sequence[Run], alone: Alone) -> Learnt:
     ]
     popularity = fit(observations)
     flush_s, overslept_s = flush_of(runs)
-    # wal_bytes = commits x record bytes + images x image bytes: two unknowns that the checkpoint settings tell apart
+    # wal_bytes = commits x record bytes + images x image bytes: two unknowns, which runs of as many images a commit do
+    # not tell apart. An image is a page without its hole: half of a page, as a leaf has after a split, to all of it.
     commits = np.array([run.commits for run in runs], dtype=float)
     images = np.array([run.counted["images"] for run in runs])
     volume = np.array([run.counted["wal_bytes"] for run in runs])
-    (record, image), *_ = np.linalg.lstsq(np.column_stack([commits, images]), volume, rcond=None)
+    told = np.column_stack([commits, images]) / volume[:, None]
+    record, image = lsq_linear(told, np.ones(len(runs)), bounds=([0.0, PAGE / 2.0], [np.inf, PAGE])).x
     return Learnt(
         popularity=popularity,
         record_bytes=float(record),

@@ -236,10 +236,12 @@ def main() -> NoReturn:
     from dfr_sizing.cli import probe as _probe
     from dfr_sizing.cli import scenario as _scenario
     from dfr_sizing.cli import staging as _staging
+    from dfr_sizing.cli import catalogue as _catalogue
     from dfr_sizing.cli.calibrate import calibrate
 
     app.add_typer(_scenario.app, name="scenario")
     app.add_typer(_model.app, name="model")
+    app.add_typer(_catalogue.app, name="catalogue")
     app.add_typer(_staging.app, name="staging")
     app.command("seed-staging")(_staging.seed)
     app.add_typer(_probe.app, name="probe")
