@@ -231,12 +231,12 @@ def _show_infeasible(answer: Infeasible, seed: int, model: str, *, as_json: bool
 
 def main() -> NoReturn:
     """Run `dfr-size`; every failure that a user can cause is one sentence on standard error."""
+    from dfr_sizing.cli import catalogue as _catalogue
     from dfr_sizing.cli import drill as _drill
     from dfr_sizing.cli import model as _model
     from dfr_sizing.cli import probe as _probe
     from dfr_sizing.cli import scenario as _scenario
     from dfr_sizing.cli import staging as _staging
-    from dfr_sizing.cli import catalogue as _catalogue
     from dfr_sizing.cli.calibrate import calibrate
 
     app.add_typer(_scenario.app, name="scenario")
