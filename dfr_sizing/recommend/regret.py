@@ -1,0 +1,272 @@
+"""Regret under uncertain demand: what each choice of machines comes to over many futures.
+
+The method is that of Netflix's service-capacity-modeling: draw futures, find the best choice in each, hold every choice
+against every future, and prefer what is regretted least. Here both directions are money. Too much is what is paid
+beyond the cheapest that would have served. Too little means to move up later: the dearer machines from then on, and a
+share for the move (rules regret.*); until that is noticed and done, targets are missed, and those months are told
+beside the money, for nobody has stated their price.
+
+Everything here is by the bounds (recommend.bounds), in the recommended place and way to recover: nothing is simulated,
+so that a choice may look a little cheaper here than the one that the simulation recommends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from dfr_sizing.catalogue import Catalogue, InstanceType, Place, Price, Role, Term
+from dfr_sizing.cost import MONTHS, YEARS
+from dfr_sizing.drivers import rule
+from dfr_sizing.model import Model
+from dfr_sizing.recommend.bounds import ApplicationOption, DatabaseOption, broken_bound
+from dfr_sizing.recommend.candidates import Candidate, PlaceOptions, Way, cheapest_by_bounds, place_options, topology_of
+from dfr_sizing.recommend.choice_types import Guess, Machines, Regret
+from dfr_sizing.recommend.commitment import commitments
+from dfr_sizing.recommend.design import Design
+from dfr_sizing.recommend.futures import futures, uncertain_inputs
+from dfr_sizing.recommend.years import design_in_year
+from dfr_sizing.recovery.types import CLOUDS
+from dfr_sizing.scenario import Scenario
+from dfr_sizing.topology import Topology, workers_per_node
+from dfr_sizing.workers import begun
+
+MOST_GUESSES = 19
+"""Choices of machines that are compared: the best ones at every 5 % of the futures, by their cost."""
+
+_PARTS = 8
+"""Pieces in which the futures are given to processes; what comes of them is the same for any number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Market:
+    """What can be bought in one place for a kind of future, and by which way to recover."""
+
+    model: Model
+    catalogue: Catalogue
+    place: Place
+    way: Way
+
+    def at(self, scenario: Scenario, year: int) -> Year:
+        """One year of a future."""
+        design = design_in_year(scenario, self.model, year)
+        return Year(self, design, place_options(self.catalogue, self.place, design, (self.way,), 1, Counter()))
+
+    def offered(self, role: Role, name: str, term: Term) -> tuple[InstanceType, Price]:
+        """A size by its name, with its price."""
+        return next(pair for pair in self.catalogue.instances_at(self.place, role, term) if pair[0].name == name)
+
+    def hourly_usd(self, instance: InstanceType) -> float:
+        """On demand."""
+        return self.catalogue.price(self.place, instance.name, "hour").usd
+
+
+@dataclass(frozen=True)
+class Year:
+    """One year of a future: what the bounds leave then. ``options`` is None where that is nothing."""
+
+    market: Market
+    design: Design
+    options: PlaceOptions | None
+
+    @cached_property
+    def best(self) -> tuple[float, Candidate] | None:
+        """The cheapest candidate that breaks no bound, with its five years."""
+        return None if self.options is None else cheapest_by_bounds(self.options, self.design)
+
+    def serves(self, machines: Machines) -> bool:
+        """Whether machines break no bound in this year."""
+        found = self.options
+        if found is None:
+            return False
+        application = next((one for one in found.applications if one.instance.name == machines.application), None)
+        database = next((one for one in found.databases if one.instance.name == machines.database), None)
+        if application is None or database is None or machines.nodes < application.nodes:
+            return False  # a size's options begin with the fewest nodes that the bounds allow
+        bought = topology_of(
+            found.place, replace(application, nodes=machines.nodes), database, self.market.way.standby
+        )
+        return broken_bound(bought, self.design, 1) == (None, 0.0)
+
+    def cost(self, machines: Machines) -> float:
+        """Five years of machines with this future's data, whether they serve or not; on the best one's disk if not."""
+        if self.options is None or self.best is None:
+            return math.inf
+        term = self.design.terms.term
+        instance, price = self.market.offered(Role.APPLICATION, machines.application, term)
+        application = ApplicationOption(instance, price, machines.nodes, workers_per_node(instance))
+        database = next((one for one in self.options.databases if one.instance.name == machines.database), None)
+        if database is None:
+            sized = self.market.offered(Role.DATABASE, machines.database, term)
+            database = DatabaseOption(*sized, self.best[1].database.volume)
+        bought = topology_of(self.options.place, application, database, self.market.way.standby)
+        return Candidate(bought, self.options, application, database).bill.five_year_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """One future, followed through its years. ``best_usd`` is its cheapest; by guess, in the order they were given:
+
+    ``costs`` in five years and ``fails``, the first year whose bounds are broken (None: it serves to the end).
+    ``application_usd`` and ``database_usd``: hourly on-demand price of the cheapest machines in the years 0 to 5.
+    """
+
+    best_usd: float
+    costs: tuple[float, ...]
+    fails: tuple[int | None, ...]
+    application_usd: tuple[float, ...]
+    database_usd: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some futures to be followed in another process."""
+
+    market: Market
+    guesses: tuple[Machines, ...]
+    scenarios: tuple[Scenario, ...]
+
+
+def begin_regret(
+    scenario: Scenario, market: Market, chosen: Topology, seed: int, executor: Executor | None
+) -> Callable[[], Regret]:
+    """Begin to hold guesses against futures; what is returned waits for what came of it.
+
+    ``chosen`` is the recommended deployment, which is always among the guesses.
+    """
+    drawn = futures(scenario, int(rule("regret.futures")), seed)
+    ends = [market.at(future, YEARS).best for future in drawn]
+    served = tuple(future for future, best in zip(drawn, ends, strict=True) if best is not None)
+    guesses = _guesses([best for best in ends if best is not None], machines_of(chosen))
+    parts = [_Part(market, guesses, served[start::_PARTS]) for start in range(_PARTS)]
+    wait = begun(executor, _followed, parts)
+
+    def found() -> Regret:
+        followed = [one for part in wait() for one in part]
+        own = market.place.provider not in CLOUDS
+        told = tuple(_told(number, guesses, followed, own) for number in range(len(guesses)))
+        return Regret(
+            place=market.place.name,
+            futures=len(drawn),
+            unserved=len(drawn) - len(served),
+            drivers=tuple(uncertain_inputs(scenario)),
+            guesses=tuple(sorted(told, key=lambda guess: (guess.spent, guess.machines.title))),
+            worth_usd_month=_worth(told),
+            commitments=commitments(
+                market.catalogue,
+                chosen,
+                np.array([one.application_usd for one in followed]),
+                np.array([one.database_usd for one in followed]),
+            ),
+        )
+
+    return found
+
+
+def machines_of(topology: Topology) -> Machines:
+    """What a guess of demand decides of a deployment."""
+    return Machines(topology.application.name, topology.nodes, topology.database.name)
+
+
+def _guesses(best: Sequence[tuple[float, Candidate]], chosen: Machines) -> tuple[Machines, ...]:
+    """The recommended machines and the best ones of futures from the cheapest to the dearest."""
+    ordered = sorted(((cost, machines_of(one.topology)) for cost, one in best), key=lambda pair: (pair[0], pair[1].title))
+    at = np.linspace(0, len(ordered) - 1, MOST_GUESSES).round().astype(int) if ordered else []
+    return tuple(dict.fromkeys([chosen, *(ordered[number][1] for number in at)]))
+
+
+def _followed(part: _Part) -> list[Followed]:
+    return [follow(part.market, scenario, part.guesses) for scenario in part.scenarios]
+
+
+def follow(market: Market, scenario: Scenario, guesses: Sequence[Machines]) -> Followed:
+    """Follow one future, in which something serves, through its years."""
+    years = [market.at(scenario, year) for year in range(YEARS + 1)]
+    last = years[-1]
+    if last.best is None:
+        raise ValueError("nothing serves in this future")
+    bought = [best[1] for year in years if (best := year.best) is not None]
+    return Followed(
+        best_usd=last.best[0],
+        costs=tuple(last.cost(machines) for machines in guesses),
+        fails=tuple(_first_failure(years, machines) for machines in guesses),
+        application_usd=tuple(one.application.nodes * market.hourly_usd(one.application.instance) for one in bought),
+        database_usd=tuple(market.hourly_usd(one.database.instance) for one in bought),
+    )
+
+
+def _first_failure(years: Sequence[Year], machines: Machines) -> int | None:
+    """The first year in which machines break a bound, by halving: what fails in one year fails in all later ones."""
+    if years[-1].serves(machines):
+        return None
+    serves, fails = -1, len(years) - 1
+    while fails - serves > 1:
+        middle = (serves + fails) // 2
+        if years[middle].serves(machines):
+            serves = middle
+        else:
+            fails = middle
+    return fails
+
+
+def _told(number: int, guesses: Sequence[Machines], followed: Sequence[Followed], own: bool) -> Guess:
+    """What one guess comes to over all futures."""
+    outcomes = [outcome(one.costs[number], one.best_usd, one.fails[number], own=own) for one in followed]
+    vain = [spent - one.best_usd for (spent, months), one in zip(outcomes, followed, strict=True) if not months]
+    moved = [
+        (spent - one.costs[number], months)
+        for (spent, months), one in zip(outcomes, followed, strict=True)
+        if months
+    ]
+    return Guess(
+        machines=guesses[number],
+        serves=len(vain) / len(followed),
+        spent=_mean([spent for spent, _ in outcomes]),
+        in_vain=_mean(vain),
+        to_move_up=_mean([paid for paid, _ in moved]),
+        months=_mean([months for _, months in moved]),
+        worst=max(spent - one.best_usd for (spent, _), one in zip(outcomes, followed, strict=True)),
+        recommended=number == 0,
+    )
+
+
+def outcome(cost: float, best: float, fails: int | None, *, own: bool) -> tuple[float, float]:
+    """Five years of a guess in one future: all that is paid, in US dollars, and the months with missed targets.
+
+    ``cost`` and ``best`` are five-year bills of the guess and of the cheapest that serves; ``fails`` is the first year
+    in which the guess does not, None where it serves to the end. It fails at go-live (year 0) or half way through its
+    year; then it takes time to notice and to buy, and the rest of the five years is paid at the best one's rate.
+    """
+    if fails is None:
+        return cost, 0.0
+    begins = max(0.0, 12.0 * (fails - 0.5))
+    late = rule("regret.notice_months") + rule("regret.own_move_months" if own else "regret.cloud_move_months")
+    moved = min(float(MONTHS), begins + late)
+    spent = (cost * moved + best * (MONTHS - moved)) / MONTHS
+    if moved < MONTHS:
+        spent += rule("regret.move_share") * 12.0 * best / MONTHS
+    return spent, moved - begins
+
+
+def _worth(told: Sequence[Guess]) -> float:
+    """What a month of missed targets has to be worth for the recommended machines to be the cheapest."""
+    recommended, cheapest = told[0], min(told, key=lambda guess: guess.spent)
+    if recommended is cheapest:
+        return math.nan
+    spared = _missed_months(cheapest) - _missed_months(recommended)
+    return (recommended.spent - cheapest.spent) / spared if spared > 0.0 else math.inf
+
+
+def _missed_months(guess: Guess) -> float:
+    """Mean over all futures."""
+    return (1.0 - guess.serves) * guess.months if guess.serves < 1.0 else 0.0
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
