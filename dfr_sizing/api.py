@@ -26,13 +26,15 @@ def size(
     processes: int = 2,
     effort: Effort = FULL_EFFORT,
     progress: Progress | None = None,
+    with_choice: bool = False,
 ) -> Recommendation:
     """What to buy for so many farmers.
 
     ``scenario`` is a Scenario or a TOML file; ``settings`` replaces single fields of a file or of the defaults
     (``{"campaign.days": 90, "hosting.providers": ["aws"]}``). The same seed gives the same answer on any number of
-    processes. ``effort`` says how much is simulated: less is faster, with wider intervals. Raises InputError for bad
-    input, Infeasible where nothing meets every target.
+    processes. ``effort`` says how much is simulated: less is faster, with wider intervals. ``with_choice`` adds the
+    Pareto front, regret and the places left out, and takes as long again. Raises InputError for bad input, Infeasible
+    where nothing meets every target.
     """
     if isinstance(scenario, Scenario):
         asked = scenario
@@ -45,7 +47,7 @@ def size(
     catalogue = load_catalogue(asked.prices.own, _own_disks(asked.hosting.own_disk))
     profile = read_profile(Path(asked.recovery.profile)) if asked.recovery.profile else None
     with workers(processes) as pool:
-        return recommend(asked, calibrated, catalogue, seed, progress, effort, pool, profile)
+        return recommend(asked, calibrated, catalogue, seed, progress, effort, pool, profile, with_choice=with_choice)
 
 
 def _own_disks(entry: str) -> tuple[DiskType, ...]:

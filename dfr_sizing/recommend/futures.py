@@ -77,7 +77,5 @@ def with_numbers(scenario: Scenario, numbers: dict[str, float]) -> Scenario:
     for name, number in numbers.items():
         section, field = name.split(".")
         by_section.setdefault(section, {})[field] = Interval.exactly(number)
-    changed = {
-        section: getattr(scenario, section).model_copy(update=fields) for section, fields in by_section.items()
-    }
+    changed = {section: getattr(scenario, section).model_copy(update=fields) for section, fields in by_section.items()}
     return scenario.model_copy(update=changed)

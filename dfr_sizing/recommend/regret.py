@@ -89,9 +89,7 @@ class Year:
         database = next((one for one in found.databases if one.instance.name == machines.database), None)
         if application is None or database is None or machines.nodes < application.nodes:
             return False  # a size's options begin with the fewest nodes that the bounds allow
-        bought = topology_of(
-            found.place, replace(application, nodes=machines.nodes), database, self.market.way.standby
-        )
+        bought = topology_of(found.place, replace(application, nodes=machines.nodes), database, self.market.way.standby)
         return broken_bound(bought, self.design, 1) == (None, 0.0)
 
     def cost(self, machines: Machines) -> float:
@@ -111,9 +109,10 @@ class Year:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """One future, followed through its years. ``best_usd`` is its cheapest; by guess, in the order they were given:
+    """One future, followed through its years; ``best_usd`` is its cheapest.
 
-    ``costs`` in five years and ``fails``, the first year whose bounds are broken (None: it serves to the end).
+    By guess, in the order they were given: ``costs`` in five years, and ``fails``, the first year whose bounds are
+    broken (None: it serves to the end).
     ``application_usd`` and ``database_usd``: hourly on-demand price of the cheapest machines in the years 0 to 5.
     """
 
@@ -126,47 +125,69 @@ class Followed:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Some futures to be followed in another process."""
+    """Some futures to be looked at in another process."""
 
     market: Market
-    guesses: tuple[Machines, ...]
     scenarios: tuple[Scenario, ...]
+    guesses: tuple[Machines, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cheapest:
+    """The best of one future: its five years, and the machines."""
+
+    five_year_usd: float
+    machines: Machines
 
 
 def begin_regret(
     scenario: Scenario, market: Market, chosen: Topology, seed: int, executor: Executor | None
 ) -> Callable[[], Regret]:
-    """Begin to hold guesses against futures; what is returned waits for what came of it.
+    """Begin to look for the cheapest of each future; what is returned waits and holds the guesses against all.
 
     ``chosen`` is the recommended deployment, which is always among the guesses.
     """
     drawn = futures(scenario, int(rule("regret.futures")), seed)
-    ends = [market.at(future, YEARS).best for future in drawn]
-    served = tuple(future for future, best in zip(drawn, ends, strict=True) if best is not None)
-    guesses = _guesses([best for best in ends if best is not None], machines_of(chosen))
-    parts = [_Part(market, guesses, served[start::_PARTS]) for start in range(_PARTS)]
-    wait = begun(executor, _followed, parts)
+    wait = begun(executor, _cheapest_of_each, [_Part(market, drawn[start::_PARTS]) for start in range(_PARTS)])
 
     def found() -> Regret:
-        followed = [one for part in wait() for one in part]
-        own = market.place.provider not in CLOUDS
-        told = tuple(_told(number, guesses, followed, own) for number in range(len(guesses)))
-        return Regret(
-            place=market.place.name,
-            futures=len(drawn),
-            unserved=len(drawn) - len(served),
-            drivers=tuple(uncertain_inputs(scenario)),
-            guesses=tuple(sorted(told, key=lambda guess: (guess.spent, guess.machines.title))),
-            worth_usd_month=_worth(told),
-            commitments=commitments(
-                market.catalogue,
-                chosen,
-                np.array([one.application_usd for one in followed]),
-                np.array([one.database_usd for one in followed]),
-            ),
-        )
+        best = [one for part in wait() for one in part]
+        guesses = _guesses([one for one in best if one is not None], machines_of(chosen))
+        ordered = [future for start in range(_PARTS) for future in drawn[start::_PARTS]]
+        served = tuple(future for future, one in zip(ordered, best, strict=True) if one is not None)
+        parts = [_Part(market, served[start::_PARTS], guesses) for start in range(_PARTS)]
+        followed = [one for part in begun(executor, _followed, parts)() for one in part]
+        return _regret(scenario, market, chosen, guesses, followed, len(drawn))
 
     return found
+
+
+def _cheapest_of_each(part: _Part) -> list[Cheapest | None]:
+    ends = [part.market.at(scenario, YEARS).best for scenario in part.scenarios]
+    return [None if best is None else Cheapest(best[0], machines_of(best[1].topology)) for best in ends]
+
+
+def _regret(
+    scenario: Scenario,
+    market: Market,
+    chosen: Topology,
+    guesses: tuple[Machines, ...],
+    followed: Sequence[Followed],
+    drawn: int,
+) -> Regret:
+    """All guesses by what is spent, and what to commit to."""
+    own = market.place.provider not in CLOUDS
+    told = tuple(_told(number, guesses, followed, own=own) for number in range(len(guesses))) if followed else ()
+    needs = [np.array([getattr(one, of) for one in followed]) for of in ("application_usd", "database_usd")]
+    return Regret(
+        place=market.place.name,
+        futures=drawn,
+        unserved=drawn - len(followed),
+        drivers=tuple(uncertain_inputs(scenario)),
+        guesses=tuple(sorted(told, key=lambda guess: (guess.spent, guess.machines.title))),
+        worth_usd_month=_worth(told) if told else math.nan,
+        commitments=commitments(market.catalogue, chosen, *needs) if followed else (),
+    )
 
 
 def machines_of(topology: Topology) -> Machines:
@@ -174,11 +195,11 @@ def machines_of(topology: Topology) -> Machines:
     return Machines(topology.application.name, topology.nodes, topology.database.name)
 
 
-def _guesses(best: Sequence[tuple[float, Candidate]], chosen: Machines) -> tuple[Machines, ...]:
+def _guesses(best: Sequence[Cheapest], chosen: Machines) -> tuple[Machines, ...]:
     """The recommended machines and the best ones of futures from the cheapest to the dearest."""
-    ordered = sorted(((cost, machines_of(one.topology)) for cost, one in best), key=lambda pair: (pair[0], pair[1].title))
-    at = np.linspace(0, len(ordered) - 1, MOST_GUESSES).round().astype(int) if ordered else []
-    return tuple(dict.fromkeys([chosen, *(ordered[number][1] for number in at)]))
+    ordered = sorted(best, key=lambda one: (one.five_year_usd, one.machines.title))
+    at = [round(part * (len(ordered) - 1) / (MOST_GUESSES - 1)) for part in range(MOST_GUESSES)] if ordered else []
+    return tuple(dict.fromkeys([chosen, *(ordered[number].machines for number in at)]))
 
 
 def _followed(part: _Part) -> list[Followed]:
@@ -215,14 +236,12 @@ def _first_failure(years: Sequence[Year], machines: Machines) -> int | None:
     return fails
 
 
-def _told(number: int, guesses: Sequence[Machines], followed: Sequence[Followed], own: bool) -> Guess:
+def _told(number: int, guesses: Sequence[Machines], followed: Sequence[Followed], *, own: bool) -> Guess:
     """What one guess comes to over all futures."""
     outcomes = [outcome(one.costs[number], one.best_usd, one.fails[number], own=own) for one in followed]
     vain = [spent - one.best_usd for (spent, months), one in zip(outcomes, followed, strict=True) if not months]
     moved = [
-        (spent - one.costs[number], months)
-        for (spent, months), one in zip(outcomes, followed, strict=True)
-        if months
+        (spent - one.costs[number], months) for (spent, months), one in zip(outcomes, followed, strict=True) if months
     ]
     return Guess(
         machines=guesses[number],

@@ -53,7 +53,9 @@ def removed_places(
             cost, excuse = _cost_of(place, catalogue, design, seed)
         saved = best - cost if math.isfinite(cost) and math.isfinite(best) else math.nan
         found.append(RemovedPlace(place.name, reason or excuse or NO_SERVICE, cost, saved))
-    return tuple(sorted(found, key=lambda one: (-one.saved_usd if math.isfinite(one.saved_usd) else math.inf, one.place)))
+    return tuple(
+        sorted(found, key=lambda one: (-one.saved_usd if math.isfinite(one.saved_usd) else math.inf, one.place))
+    )
 
 
 def _cost_of(place: Place, catalogue: Catalogue, design: Design, seed: int) -> tuple[float, str]:
@@ -70,3 +72,7 @@ def _least(options: PlaceOptions, design: Design) -> float:
     """Five years of a place's cheapest candidate that breaks no bound; infinite where none is left."""
     found = cheapest_by_bounds(options, design)
     return math.inf if found is None else found[0]
+
+
+def _most_saved_first(one: RemovedPlace) -> tuple[float, str]:
+    return -one.saved_usd if math.isfinite(one.saved_usd) else math.inf, one.place
