@@ -16,6 +16,7 @@ from typing import Any
 from dfr_sizing.cost import Bill, CostItem, Tier
 from dfr_sizing.demand import database_bytes, farmers_in_year, filestore_bytes
 from dfr_sizing.interval import Interval
+from dfr_sizing.plan.choice_json import choice_json
 from dfr_sizing.plan.database_json import database_json, settings_json
 from dfr_sizing.plan.latency import break_point
 from dfr_sizing.plan.money import Money
@@ -90,6 +91,7 @@ def recommendation_json(r: Recommendation) -> Json:
             "break_point": _break_point(r),
             **_stored_and_compared(r),
             "database": database_json(r.database),
+            "choice": choice_json(r.choice),
             "settings": settings_json(r),
             "conditions": r.conditions,
             "warnings": r.warnings,

@@ -57,7 +57,9 @@ class ParetoPoint:
 
         RTO to the minute and availability to a ten-thousandth (53 minutes a year): less is no reason to pay more.
         """
-        return Objectives(self.five_year_usd, self.p95.value, round(self.rto_minutes[1]), round(self.availability[0], 4))
+        return Objectives(
+            self.five_year_usd, self.p95.value, round(self.rto_minutes[1]), round(self.availability[0], 4)
+        )
 
 
 @dataclass(frozen=True, slots=True)
