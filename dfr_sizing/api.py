@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from dfr_sizing.catalogue import load_catalogue
+from dfr_sizing.catalogue import Catalogue, load_catalogue
 from dfr_sizing.catalogue.types import DiskType
 from dfr_sizing.model import BUNDLED, Model, load_model
 from dfr_sizing.recommend.answer import FULL_EFFORT, recommend
 from dfr_sizing.recommend.evaluate import Effort, Progress
 from dfr_sizing.recommend.types import Recommendation
-from dfr_sizing.recovery.profile import read_profile
+from dfr_sizing.recovery.profile import RecoveryProfile, read_profile
 from dfr_sizing.scenario import Scenario, load_scenario
 from dfr_sizing.workers import workers
 
@@ -43,11 +43,17 @@ def size(
         if farmers is not None:
             overrides["registry.farmers"] = farmers
         asked = load_scenario(scenario, overrides)
+    calibrated, catalogue, profile = loaded(asked, model)
+    with workers(processes) as pool:
+        return recommend(asked, calibrated, catalogue, seed, progress, effort, pool, profile, with_choice=with_choice)
+
+
+def loaded(asked: Scenario, model: Model | str | Path) -> tuple[Model, Catalogue, RecoveryProfile | None]:
+    """What an answer is computed from: the model, the catalogue with the user's own prices, a drill's profile."""
     calibrated = model if isinstance(model, Model) else load_model(model)
     catalogue = load_catalogue(asked.prices.own, _own_disks(asked.hosting.own_disk))
     profile = read_profile(Path(asked.recovery.profile)) if asked.recovery.profile else None
-    with workers(processes) as pool:
-        return recommend(asked, calibrated, catalogue, seed, progress, effort, pool, profile, with_choice=with_choice)
+    return calibrated, catalogue, profile
 
 
 def _own_disks(entry: str) -> tuple[DiskType, ...]:

@@ -53,13 +53,13 @@ def schema() -> str:
 def recommendation_json(r: Recommendation) -> Json:
     """The whole answer."""
     best, money = r.recommended, Money.of(r.scenario)
-    return _whole(
+    return plain_json(
         {
             "schema_version": SCHEMA_VERSION,
             "feasible": True,
             "recommendation": {**_bought(best), "farmers_design": r.farmers_design, "cost": _bill(best.bill, money)},
             "alternatives": [_alternative(plan, money) for plan in r.alternatives],
-            "targets": [_target(check) for check in best.targets],
+            "targets": [target_json(check) for check in best.targets],
             "recovery": recovery_json(best, r.recovery),
             "bottleneck": _bottleneck(best.bottleneck),
             "rejected": _rejected(r.rejected),
@@ -106,7 +106,7 @@ def recommendation_json(r: Recommendation) -> Json:
 
 def infeasible_json(error: Infeasible, seed: int, model_name: str) -> Json:
     """The answer that nothing meets every target."""
-    return _whole(
+    return plain_json(
         {
             "schema_version": SCHEMA_VERSION,
             "feasible": False,
@@ -129,7 +129,7 @@ def by_size(swings: Iterable[Swing]) -> list[Swing]:
     return sorted(swings, key=lambda swing: (0.0 if math.isnan(swing.size) else -swing.size, swing.name))
 
 
-def _whole(answer: Json) -> Json:
+def plain_json(answer: Json) -> Json:
     """The answer with all values plain."""
     return {key: _plain(value) for key, value in answer.items()}
 
@@ -232,11 +232,12 @@ def _alternative(plan: Plan, money: Money) -> Json:
         "strategy": plan.strategy,
         "cost": _amounts(money, plan.bill.monthly_usd, plan.bill.five_year_usd),
         "passed": plan.passed,
-        "targets": [_target(check) for check in plan.targets],
+        "targets": [target_json(check) for check in plan.targets],
     }
 
 
-def _target(check: TargetCheck) -> Json:
+def target_json(check: TargetCheck) -> Json:
+    """A target beside its prediction."""
     return {
         "name": check.name,
         "title": check.title,

@@ -64,9 +64,7 @@ def _front(front: ParetoFront, money: Money) -> Iterable[RenderableType]:
                 Text("FAIL", style="bold red") if point.missed else Text("pass", style="green"),
             )
     yield rows
-    yield Text(
-        "* recommended; FAIL: misses a target, shown because it is cheaper or better in another way", style="dim"
-    )
+    yield Text("* recommended; FAIL: misses a target, shown as it is cheaper or better in another way", style="dim")
 
 
 def _p95(point: ParetoPoint) -> str:

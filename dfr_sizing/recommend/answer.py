@@ -75,13 +75,7 @@ def recommend(
     """
     tell = progress or (lambda _stage, _share: None)
     search = Search(scenario, model, catalogue, seed, effort, executor, profile)
-    tell("bounds", 0.02)
-    places = search.places()
-    options = search.options(places, ways_allowed(search.design), 1, search.excuses)
-    tell("simulating candidates in order of cost", 0.1)
-    chosen = search.first_that_serves(options, 1, search.excuses, search.levels) if options else None
-    if chosen is None:
-        raise _infeasible(search, places, options)
+    chosen, options = decided(search, tell)
     found = _explained(search, chosen, options, tell)
     if not with_choice:
         return found
@@ -92,6 +86,18 @@ def recommend(
     choice = beside(search, chosen, found.recommended, options)
     more = search.simulated_requests - before
     return replace(found, choice=choice, simulated_requests=found.simulated_requests + more)
+
+
+def decided(search: Search, tell: Progress) -> tuple[Candidate, list[PlaceOptions]]:
+    """What a search chooses, and what the bounds left of each place. Raises Infeasible."""
+    tell("bounds", 0.02)
+    places = search.places()
+    options = search.options(places, ways_allowed(search.design), 1, search.excuses)
+    tell("simulating candidates in order of cost", 0.1)
+    chosen = search.first_that_serves(options, 1, search.excuses, search.levels) if options else None
+    if chosen is None:
+        raise _infeasible(search, places, options)
+    return chosen, options
 
 
 def _explained(search: Search, chosen: Candidate, options: Sequence[PlaceOptions], tell: Progress) -> Recommendation:
