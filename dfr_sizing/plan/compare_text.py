@@ -13,15 +13,16 @@ from dfr_sizing.plan.recovery_terminal import WIDEST, table
 from dfr_sizing.plan.words import number, quantity, spread, verdict
 from dfr_sizing.recommend.compare import Offer
 
-COLUMNS = 4
-"""Offers beside one another; more come below."""
+_TITLES, _COLUMN = 25, 24
+"""Widths on the screen: of the rows' names, and of an offer at least; offers that find no room come below."""
 
 
 def show_offers(offers: Sequence[Offer], console: Console) -> None:
     """Print the offers side by side, and below why some have no figures."""
     width = min(console.width, WIDEST)
-    for first in range(0, len(offers), COLUMNS):
-        console.print(_side_by_side(offers[first : first + COLUMNS]), width=width)
+    beside = max(1, (width - _TITLES) // _COLUMN)
+    for first in range(0, len(offers), beside):
+        console.print(_side_by_side(offers[first : first + beside]), width=width)
         console.print()
     for offer in offers:
         if offer.why_not:

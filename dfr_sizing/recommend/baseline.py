@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from dfr_sizing.catalogue import Catalogue, DiskType, InstanceType, Place, Price, Role, disk_limits
@@ -22,7 +22,7 @@ from dfr_sizing.ledger import Label
 from dfr_sizing.model import Model
 from dfr_sizing.recommend.bounds import shortfall
 from dfr_sizing.recommend.design import Design, design_for
-from dfr_sizing.recommend.evaluate import latency_checks, recovery_of
+from dfr_sizing.recommend.evaluate import latency_checks, precise, recovery_of
 from dfr_sizing.recommend.feasibility import Levels, Verdict, judged
 from dfr_sizing.recommend.removed import left_out
 from dfr_sizing.recommend.trial import checks_of, trial_of
@@ -44,6 +44,9 @@ MOST_STEPS = 10
 
 DOUBLINGS = 1
 """Of the first round of a step, before the usual confidence interval decides."""
+
+EDGE_REQUESTS = 1_000_000
+"""Simulated of each named day at the edge at the most, for the intervals that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +192,15 @@ class Checker:
         if few is not None:
             few, many = _bisected(at, few, many)
         broken = found.get(many) or self.judge(topology, self.grown_to(many))
-        return (None if few is None else found[few]), broken
+        return (None if few is None else self._precisely(topology, found[few])), broken
+
+    def _precisely(self, topology: Topology, served: Judged) -> Judged:
+        """The same with its figures simulated as precisely as those of a plan."""
+        design = self.grown_to(served.farmers)
+        checks = checks_of(design)
+        trial = trial_of(topology, design, 0, self.seed)
+        more, _ = precise(trial, design, checks, EDGE_REQUESTS, self.executor)()
+        return replace(served, targets=latency_checks(more, checks, design.scenario.targets.confidence.mid))
 
     def _by_bounds(self, topology: Topology) -> tuple[float | None, float]:
         """The most farmers that the bounds let through, to two in a hundred; and the fewest that they do not."""
@@ -296,9 +307,14 @@ def _broken(verdict: Verdict, confidence: float) -> tuple[str, str]:
     if verdict.missed is not None:
         check = verdict.missed
         told = latency_checks(verdict.trial, [check], confidence)
-        how = f"{told[0].predicted:.3g} {told[0].unit} against {told[0].target:.3g}" if told else "too few to tell"
-        return check.promise.title, f"{how} ({check.where})"
+        return check.promise.title, f"{_figures(told[0]) if told else 'too few to tell'} ({check.where})"
     return ("connections", verdict.failed.removeprefix("simulated: ")) if verdict.failed else ("", "")
+
+
+def _figures(check: TargetCheck) -> str:
+    """``119 s (118 to 121) against 120``."""
+    high = f"to {check.high:.3g}" if math.isfinite(check.high) else "or more"
+    return f"{check.predicted:.3g} {check.unit} ({check.low:.3g} {high}) against {check.target:.3g}"
 
 
 def _fullest(verdict: Verdict, design: Design) -> tuple[str, float] | None:
