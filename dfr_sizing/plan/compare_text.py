@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,8 +27,7 @@ def show_offers(offers: Sequence[Offer], console: Console) -> None:
         console.print()
     for offer in offers:
         if offer.why_not:
-            said = "left out" if offer.left_out else "nothing serves"
-            console.print(Text.assemble((offer.name, "bold"), f": {said}: {offer.why_not}"), width=width)
+            console.print(Text.assemble((offer.name, "bold"), f": {_none(offer)}: {_why(offer)}"), width=width)
     console.print(Text(_cheapest(offers)), width=width)
 
 
@@ -46,6 +46,12 @@ def _side_by_side(offers: Sequence[Offer]) -> Any:
 
 def _none(offer: Offer) -> str:
     return "left out" if offer.left_out else "nothing serves"
+
+
+def _why(offer: Offer) -> str:
+    if not math.isfinite(offer.bounds_usd):
+        return f"{offer.why_not}."
+    return f"{offer.why_not}. By the bounds alone USD {offer.bounds_usd:,.0f} in five years would serve there."
 
 
 def _usd(offer: Offer, usd: float) -> str:
@@ -84,6 +90,7 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "serves": offer.serves,
         "left_out": offer.left_out,
         "why_not": offer.why_not,
+        "bounds_usd": offer.bounds_usd,
         "deployment": offer.deployment,
         "recovery": offer.recovery,
         "monthly_usd": offer.monthly_usd,

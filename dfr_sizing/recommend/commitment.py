@@ -24,12 +24,23 @@ from dfr_sizing.topology import Topology
 TERM_YEARS = {Term.ONE_YEAR: 1, Term.THREE_YEARS: 3}
 
 
+def longest_term(catalogue: Catalogue, chosen: Topology) -> int:
+    """Years of the longest term that any of the chosen machines has a price for; 0 where none has."""
+    named = (chosen.application.name, chosen.database.name)
+    priced = [
+        years
+        for term, years in TERM_YEARS.items()
+        if any(catalogue.has_price(chosen.place, name, "hour", term) for name in named)
+    ]
+    return max(priced, default=0)
+
+
 def commitments(
     catalogue: Catalogue, chosen: Topology, application_usd: FloatArray, database_usd: FloatArray
 ) -> tuple[Commitment, ...]:
     """The best commitment of each kind of machine at each term that its recommended size has a price for.
 
-    The arrays are needs in US dollars an hour on demand, a row a future, a column a year from 0 on.
+    The arrays are needs in US dollars an hour on demand, a row a future, a column a year from 0 to the longest term.
     """
     found = []
     for what, instance, count, need in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -11,8 +11,9 @@ from dfr_sizing.catalogue import Catalogue, Place
 from dfr_sizing.errors import InputError
 from dfr_sizing.model import Model
 from dfr_sizing.recommend.answer import FULL_EFFORT, decided
+from dfr_sizing.recommend.design import design_for
 from dfr_sizing.recommend.evaluate import Effort
-from dfr_sizing.recommend.removed import left_out
+from dfr_sizing.recommend.removed import cost_if_allowed, left_out
 from dfr_sizing.recommend.search import Search
 from dfr_sizing.recommend.types import Infeasible, Plan, TargetCheck
 from dfr_sizing.recovery.profile import RecoveryProfile
@@ -23,7 +24,8 @@ from dfr_sizing.scenario import Hosting, Scenario
 class Offer:
     """One column of a comparison. ``why_not`` is empty where a deployment serves; then there are no figures else.
 
-    ``left_out``: by a limit of the scenario or for want of prices, not because nothing there would serve.
+    ``left_out``: by a limit of the scenario or for want of prices, not because nothing there would serve; then
+    ``bounds_usd`` are five years of the cheapest candidate there that breaks no bound (not simulated).
     """
 
     name: str
@@ -35,6 +37,7 @@ class Offer:
     targets: tuple[TargetCheck, ...] = ()
     why_not: str = ""
     left_out: bool = False
+    bounds_usd: float = math.nan
 
     @property
     def serves(self) -> bool:
@@ -71,12 +74,23 @@ class Comparer:
         reasons = {place: left_out(place, hosting, self.catalogue) for place in places}
         open_to_us = [place.name for place, reason in reasons.items() if not reason]
         if not open_to_us:
-            farmers = scenario.registry.farmers
-            return Offer(name, farmers, why_not="; ".join(dict.fromkeys(reasons.values())), left_out=True)
+            return self._left_out(scenario, name, reasons)
         narrowed = hosting.model_copy(
             update={"providers": (places[0].provider,), "countries": (), "regions": tuple(open_to_us)}
         )
         return self.of(scenario.model_copy(update={"hosting": narrowed}), name)
+
+    def _left_out(self, scenario: Scenario, name: str, reasons: Mapping[Place, str]) -> Offer:
+        """Places that may not be used, with what the cheapest of them would cost by the bounds."""
+        design = design_for(scenario, self.model, profile=self.profile)
+        costs = [
+            cost_if_allowed(place, self.catalogue, design, self.seed)[0]
+            for place in reasons
+            if not self.catalogue.missing_at(place)
+        ]
+        why = "; ".join(dict.fromkeys(reasons.values()))
+        farmers = scenario.registry.farmers
+        return Offer(name, farmers, why_not=why, left_out=True, bounds_usd=min(costs, default=math.nan))
 
     def of(self, scenario: Scenario, name: str) -> Offer:
         """The offer of a whole scenario, wherever it is cheapest."""

@@ -96,9 +96,10 @@ def _one_of_a_shape(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _faster(search: Search, chosen: Candidate, promise: Promise, options: Sequence[PlaceOptions]) -> list[Candidate]:
-    """For each budget what the closed form calls fastest within it, in the chosen place and in each other provider's
-    cheapest; of equally fast ones the cheapest.
-    """  # noqa: D205
+    """For each budget what the closed form calls fastest within it; of equally fast ones the cheapest.
+
+    Looked for in the chosen place and in the cheapest place of each other provider.
+    """
     by_provider = {chosen.topology.place.provider: chosen.options}
     for found in sorted(options, key=lambda one: one.least_cost):
         by_provider.setdefault(found.place.provider, found)

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from dfr_sizing.model import Model
 from dfr_sizing.recommend.bounds import ApplicationOption, DatabaseOption, broken_bound
 from dfr_sizing.recommend.candidates import Candidate, PlaceOptions, Way, cheapest_by_bounds, place_options, topology_of
 from dfr_sizing.recommend.choice_types import Guess, Machines, Regret
-from dfr_sizing.recommend.commitment import commitments
+from dfr_sizing.recommend.commitment import commitments, longest_term
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.futures import futures, uncertain_inputs
 from dfr_sizing.recommend.years import design_in_year
@@ -113,7 +113,7 @@ class Followed:
 
     By guess, in the order they were given: ``costs`` in five years, and ``fails``, the first year whose bounds are
     broken (None: it serves to the end).
-    ``application_usd`` and ``database_usd``: hourly on-demand price of the cheapest machines in the years 0 to 5.
+    ``application_usd`` and ``database_usd``: hourly on-demand price of the cheapest machines, by year from 0 on.
     """
 
     best_usd: float
@@ -130,6 +130,7 @@ class _Part:
     market: Market
     scenarios: tuple[Scenario, ...]
     guesses: tuple[Machines, ...] = ()
+    term_years: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,8 @@ def begin_regret(
         guesses = _guesses([one for one in best if one is not None], machines_of(chosen))
         ordered = [future for start in range(_PARTS) for future in drawn[start::_PARTS]]
         served = tuple(future for future, one in zip(ordered, best, strict=True) if one is not None)
-        parts = [_Part(market, served[start::_PARTS], guesses) for start in range(_PARTS)]
+        term = longest_term(market.catalogue, chosen)
+        parts = [_Part(market, served[start::_PARTS], guesses, term) for start in range(_PARTS)]
         followed = [one for part in begun(executor, _followed, parts)() for one in part]
         return _regret(scenario, market, chosen, guesses, followed, len(drawn))
 
@@ -203,33 +205,33 @@ def _guesses(best: Sequence[Cheapest], chosen: Machines) -> tuple[Machines, ...]
 
 
 def _followed(part: _Part) -> list[Followed]:
-    return [follow(part.market, scenario, part.guesses) for scenario in part.scenarios]
+    return [follow(part.market, scenario, part.guesses, part.term_years) for scenario in part.scenarios]
 
 
-def follow(market: Market, scenario: Scenario, guesses: Sequence[Machines]) -> Followed:
-    """Follow one future, in which something serves, through its years."""
-    years = [market.at(scenario, year) for year in range(YEARS + 1)]
-    last = years[-1]
+def follow(market: Market, scenario: Scenario, guesses: Sequence[Machines], term_years: int) -> Followed:
+    """Follow one future, in which something serves, through its years; ``term_years`` of needs are told."""
+    at = cache(partial(market.at, scenario))
+    last = at(YEARS)
     if last.best is None:
         raise ValueError("nothing serves in this future")
-    bought = [best[1] for year in years if (best := year.best) is not None]
+    bought = [(at(year).best or last.best)[1] for year in range(term_years + 1)]
     return Followed(
         best_usd=last.best[0],
         costs=tuple(last.cost(machines) for machines in guesses),
-        fails=tuple(_first_failure(years, machines) for machines in guesses),
+        fails=tuple(_first_failure(at, machines) for machines in guesses),
         application_usd=tuple(one.application.nodes * market.hourly_usd(one.application.instance) for one in bought),
         database_usd=tuple(market.hourly_usd(one.database.instance) for one in bought),
     )
 
 
-def _first_failure(years: Sequence[Year], machines: Machines) -> int | None:
+def _first_failure(at: Callable[[int], Year], machines: Machines) -> int | None:
     """The first year in which machines break a bound, by halving: what fails in one year fails in all later ones."""
-    if years[-1].serves(machines):
+    if at(YEARS).serves(machines):
         return None
-    serves, fails = -1, len(years) - 1
+    serves, fails = -1, YEARS
     while fails - serves > 1:
         middle = (serves + fails) // 2
-        if years[middle].serves(machines):
+        if at(middle).serves(machines):
             serves = middle
         else:
             fails = middle

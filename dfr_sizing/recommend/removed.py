@@ -50,7 +50,7 @@ def removed_places(
         reason = left_out(place, design.scenario.hosting, catalogue)
         cost, excuse = math.nan, ""
         if not catalogue.missing_at(place):
-            cost, excuse = _cost_of(place, catalogue, design, seed)
+            cost, excuse = cost_if_allowed(place, catalogue, design, seed)
         saved = best - cost if math.isfinite(cost) and math.isfinite(best) else math.nan
         found.append(RemovedPlace(place.name, reason or excuse or NO_SERVICE, cost, saved))
     return tuple(
@@ -58,7 +58,7 @@ def removed_places(
     )
 
 
-def _cost_of(place: Place, catalogue: Catalogue, design: Design, seed: int) -> tuple[float, str]:
+def cost_if_allowed(place: Place, catalogue: Catalogue, design: Design, seed: int) -> tuple[float, str]:
     """Five years of the cheapest candidate that the bounds leave in a place; infinite, and why, where none is left."""
     excuses: Counter[str] = Counter()
     ways = ways_that_recover(place, 2, ways_allowed(design), design, seed, excuses)

@@ -50,6 +50,7 @@ def test_what_a_limit_excludes_comes_with_its_reason(
     assert found.left_out
     assert not found.serves
     assert said in found.why_not
+    assert found.bounds_usd > 0.0
 
 
 def test_a_provider_is_let_in_by_naming_it_where_none_was_stated(comparer: Comparer) -> None:
