@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from dfr_sizing.catalogue import load_catalogue
+from dfr_sizing.catalogue import Catalogue, load_catalogue
 from dfr_sizing.catalogue.types import DiskType
 from dfr_sizing.model import BUNDLED, Model, load_model
 from dfr_sizing.recommend.answer import FULL_EFFORT, recommend
 from dfr_sizing.recommend.evaluate import Effort, Progress
 from dfr_sizing.recommend.types import Recommendation
-from dfr_sizing.recovery.profile import read_profile
+from dfr_sizing.recovery.profile import RecoveryProfile, read_profile
 from dfr_sizing.scenario import Scenario, load_scenario
 from dfr_sizing.workers import workers
 
@@ -26,13 +26,15 @@ def size(
     processes: int = 2,
     effort: Effort = FULL_EFFORT,
     progress: Progress | None = None,
+    with_choice: bool = False,
 ) -> Recommendation:
     """What to buy for so many farmers.
 
     ``scenario`` is a Scenario or a TOML file; ``settings`` replaces single fields of a file or of the defaults
     (``{"campaign.days": 90, "hosting.providers": ["aws"]}``). The same seed gives the same answer on any number of
-    processes. ``effort`` says how much is simulated: less is faster, with wider intervals. Raises InputError for bad
-    input, Infeasible where nothing meets every target.
+    processes. ``effort`` says how much is simulated: less is faster, with wider intervals. ``with_choice`` adds the
+    Pareto front, regret and the places left out, and takes as long again. Raises InputError for bad input, Infeasible
+    where nothing meets every target.
     """
     if isinstance(scenario, Scenario):
         asked = scenario
@@ -41,11 +43,17 @@ def size(
         if farmers is not None:
             overrides["registry.farmers"] = farmers
         asked = load_scenario(scenario, overrides)
+    calibrated, catalogue, profile = loaded(asked, model)
+    with workers(processes) as pool:
+        return recommend(asked, calibrated, catalogue, seed, progress, effort, pool, profile, with_choice=with_choice)
+
+
+def loaded(asked: Scenario, model: Model | str | Path) -> tuple[Model, Catalogue, RecoveryProfile | None]:
+    """What an answer is computed from: the model, the catalogue with the user's own prices, a drill's profile."""
     calibrated = model if isinstance(model, Model) else load_model(model)
     catalogue = load_catalogue(asked.prices.own, _own_disks(asked.hosting.own_disk))
     profile = read_profile(Path(asked.recovery.profile)) if asked.recovery.profile else None
-    with workers(processes) as pool:
-        return recommend(asked, calibrated, catalogue, seed, progress, effort, pool, profile)
+    return calibrated, catalogue, profile
 
 
 def _own_disks(entry: str) -> tuple[DiskType, ...]:

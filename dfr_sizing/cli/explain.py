@@ -27,8 +27,28 @@ def _database(found: Recommendation, console: Console) -> None:
     show_database(found, console)
 
 
-EXPLAINERS: dict[str, Explainer] = {"database": _database, "recovery": _recovery}
+def _choice(found: Recommendation, console: Console) -> None:
+    from dfr_sizing.plan.choice_terminal import show_choice
+
+    show_choice(found, console)
+
+
+def _regret(found: Recommendation, console: Console) -> None:
+    from dfr_sizing.plan.choice_terminal import show_regret
+
+    show_regret(found, console)
+
+
+EXPLAINERS: dict[str, Explainer] = {
+    "choice": _choice,
+    "database": _database,
+    "recovery": _recovery,
+    "regret": _regret,
+}
 """What can be explained, and who prints it."""
+
+OF_CHOICE = frozenset({"choice", "regret"})
+"""Those for which more has to be worked out than an answer needs."""
 
 
 def check_explain(name: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from dfr_sizing.cli.explain import EXPLAINERS, check_explain
+from dfr_sizing.cli.explain import EXPLAINERS, OF_CHOICE, check_explain
 from dfr_sizing.cli.stop import Stopped, end_stopped, is_stopped, say
 from dfr_sizing.errors import InputError
 
@@ -115,14 +115,14 @@ def size(
     if context.invoked_subcommand is not None:
         return
     options = {name: value for name, value in context.params.items() if name in OVERRIDES and value}
-    overrides: dict[str, object] = {OVERRIDES[name]: _parsed(name, value) for name, value in options.items()}
+    overrides: dict[str, object] = {OVERRIDES[name]: parsed(name, value) for name, value in options.items()}
     if as_shipped:
         overrides |= {"code.dedup_index": False, "code.name_index": False}
-    overrides |= dict(_setting(text) for text in setting or [])
+    overrides |= dict(setting_of(text) for text in setting or [])
     _recommend(overrides, scenario, model, seed, processes, out, explain, as_json=as_json, whole_day=whole_day)
 
 
-def _parsed(name: str, value: Any) -> object:
+def parsed(name: str, value: Any) -> object:
     """An option's text as a scenario's value: a list, or an interval where it has commas between three numbers."""
     if name in LISTS:
         return tuple(part.strip() for text in value for part in text.split(","))
@@ -130,13 +130,14 @@ def _parsed(name: str, value: Any) -> object:
     return parts if len(parts) == 3 and name != "farmers" else value
 
 
-def _setting(text: str) -> tuple[str, object]:
+def setting_of(text: str) -> tuple[str, object]:
+    """A ``--set`` as the scenario's field and its value."""
     name, equals, value = text.partition("=")
     if not equals:
         raise InputError("--set", text, "section.field=value", "write for instance --set campaign.sync_hour=20")
     if value.lower() in {"true", "false"}:
         return name.strip(), value.lower() == "true"
-    return name.strip(), _parsed(name.strip(), value)
+    return name.strip(), parsed(name.strip(), value)
 
 
 def _recommend(
@@ -182,6 +183,7 @@ def _recommend(
                 processes=processes,
                 effort=Effort(whole_day=whole_day),
                 progress=progress,
+                with_choice=out is not None or explain in OF_CHOICE,
             )
     except Infeasible as answer:
         _show_infeasible(answer, seed, calibrated.name, as_json=as_json)
@@ -237,7 +239,9 @@ def main() -> NoReturn:
     from dfr_sizing.cli import probe as _probe
     from dfr_sizing.cli import scenario as _scenario
     from dfr_sizing.cli import staging as _staging
+    from dfr_sizing.cli.baseline import check_baseline
     from dfr_sizing.cli.calibrate import calibrate
+    from dfr_sizing.cli.compare import compare
 
     app.add_typer(_scenario.app, name="scenario")
     app.add_typer(_model.app, name="model")
@@ -245,6 +249,8 @@ def main() -> NoReturn:
     app.add_typer(_staging.app, name="staging")
     app.command("seed-staging")(_staging.seed)
     app.add_typer(_probe.app, name="probe")
+    app.command()(compare)
+    app.command("check-baseline")(check_baseline)
     app.command()(calibrate)
     app.command()(_drill.drill)
     try:

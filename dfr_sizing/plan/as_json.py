@@ -16,6 +16,7 @@ from typing import Any
 from dfr_sizing.cost import Bill, CostItem, Tier
 from dfr_sizing.demand import database_bytes, farmers_in_year, filestore_bytes
 from dfr_sizing.interval import Interval
+from dfr_sizing.plan.choice_json import choice_json
 from dfr_sizing.plan.database_json import database_json, settings_json
 from dfr_sizing.plan.latency import break_point
 from dfr_sizing.plan.money import Money
@@ -52,13 +53,13 @@ def schema() -> str:
 def recommendation_json(r: Recommendation) -> Json:
     """The whole answer."""
     best, money = r.recommended, Money.of(r.scenario)
-    return _whole(
+    return plain_json(
         {
             "schema_version": SCHEMA_VERSION,
             "feasible": True,
             "recommendation": {**_bought(best), "farmers_design": r.farmers_design, "cost": _bill(best.bill, money)},
             "alternatives": [_alternative(plan, money) for plan in r.alternatives],
-            "targets": [_target(check) for check in best.targets],
+            "targets": [target_json(check) for check in best.targets],
             "recovery": recovery_json(best, r.recovery),
             "bottleneck": _bottleneck(best.bottleneck),
             "rejected": _rejected(r.rejected),
@@ -90,6 +91,7 @@ def recommendation_json(r: Recommendation) -> Json:
             "break_point": _break_point(r),
             **_stored_and_compared(r),
             "database": database_json(r.database),
+            "choice": choice_json(r.choice),
             "settings": settings_json(r),
             "conditions": r.conditions,
             "warnings": r.warnings,
@@ -104,7 +106,7 @@ def recommendation_json(r: Recommendation) -> Json:
 
 def infeasible_json(error: Infeasible, seed: int, model_name: str) -> Json:
     """The answer that nothing meets every target."""
-    return _whole(
+    return plain_json(
         {
             "schema_version": SCHEMA_VERSION,
             "feasible": False,
@@ -127,7 +129,7 @@ def by_size(swings: Iterable[Swing]) -> list[Swing]:
     return sorted(swings, key=lambda swing: (0.0 if math.isnan(swing.size) else -swing.size, swing.name))
 
 
-def _whole(answer: Json) -> Json:
+def plain_json(answer: Json) -> Json:
     """The answer with all values plain."""
     return {key: _plain(value) for key, value in answer.items()}
 
@@ -230,11 +232,12 @@ def _alternative(plan: Plan, money: Money) -> Json:
         "strategy": plan.strategy,
         "cost": _amounts(money, plan.bill.monthly_usd, plan.bill.five_year_usd),
         "passed": plan.passed,
-        "targets": [_target(check) for check in plan.targets],
+        "targets": [target_json(check) for check in plan.targets],
     }
 
 
-def _target(check: TargetCheck) -> Json:
+def target_json(check: TargetCheck) -> Json:
+    """A target beside its prediction."""
     return {
         "name": check.name,
         "title": check.title,

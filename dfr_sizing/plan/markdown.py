@@ -15,8 +15,9 @@ from dfr_sizing.catalogue import Price
 from dfr_sizing.configuration.setting import managed_as
 from dfr_sizing.cost import Tier
 from dfr_sizing.demand import demand
+from dfr_sizing.drivers import rule
 from dfr_sizing.growth import Growth
-from dfr_sizing.plan import words
+from dfr_sizing.plan import choice_words, words
 from dfr_sizing.plan.as_json import by_size, storage_years
 from dfr_sizing.plan.database_json import settings_json
 from dfr_sizing.plan.latency import break_point, class_title
@@ -105,6 +106,15 @@ def template(name: str) -> Template:
         "model_error": words.model_error,
         "crosscheck": words.crosscheck,
         "strategies": tuple(Strategy),
+        "rule": rule,
+        "front_sentence": choice_words.front_sentence,
+        "way_of": choice_words.way_of,
+        "futures_sentence": choice_words.futures_sentence,
+        "regret_sentence": choice_words.regret_sentence,
+        "commitment_sentence": choice_words.commitment_sentence,
+        "no_commitment": choice_words.no_commitment,
+        "removed_saving": choice_words.removed_saving,
+        "formula": choice_words.FORMULA,
         "backups_sentence": backups_sentence,
         "cable_sentence": cable_sentence,
         "targets_missed": lambda plan: words.targets_missed(plan, lambda check: check.title, "; "),

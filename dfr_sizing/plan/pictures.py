@@ -32,6 +32,7 @@ from dfr_sizing.house_style import (
 from dfr_sizing.plan.as_json import by_size, storage_years
 from dfr_sizing.plan.latency import TITLES, limit_s, worst_by_target
 from dfr_sizing.plan.money import Money
+from dfr_sizing.plan.pareto_picture import pareto
 from dfr_sizing.plan.words import number, year
 from dfr_sizing.recommend.recovery_types import WayCost
 from dfr_sizing.recommend.types import Recommendation
@@ -360,6 +361,11 @@ PICTURES: dict[str, tuple[str, Drawing, Callable[[Recommendation], bool]]] = {
         lambda r: r.database is not None and len(r.database.memory) > 1,
     ),
     "recovery-cost": ("What a shorter RTO costs", recovery_cost, lambda r: r.recovery is not None),
+    "pareto": (
+        "Cost against speed and recovery",
+        pareto,
+        lambda r: r.choice is not None and bool(r.choice.front.points),
+    ),
 }
 """File name, title, drawing, and whether there is anything to draw."""
 

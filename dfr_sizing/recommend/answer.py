@@ -63,15 +63,33 @@ def recommend(
     effort: Effort = FULL_EFFORT,
     executor: Executor | None = None,
     profile: RecoveryProfile | None = None,
+    *,
+    with_choice: bool = False,
 ) -> Recommendation:
     """The cheapest deployment that meets every target, two alternatives, and the reasons.
 
     ``executor`` spreads the simulations over processes; the answer is the same without it. ``profile`` is what a drill
-    measured of recovery (Scenario.recovery.profile names its file). Raises Infeasible with the
-    binding limit, InputError for places that do not exist.
+    measured of recovery (Scenario.recovery.profile names its file). ``with_choice`` adds what stands beside the choice:
+    the Pareto front, regret, the places left out. Raises Infeasible with the binding limit, InputError for places that
+    do not exist.
     """
     tell = progress or (lambda _stage, _share: None)
     search = Search(scenario, model, catalogue, seed, effort, executor, profile)
+    chosen, options = decided(search, tell)
+    found = _explained(search, chosen, options, tell)
+    if not with_choice:
+        return found
+    from dfr_sizing.recommend.choice import beside  # noqa: PLC0415 - seldom asked for
+
+    tell("what stands beside the choice", 0.95)
+    before = search.simulated_requests
+    choice = beside(search, chosen, found.recommended, options)
+    more = search.simulated_requests - before
+    return replace(found, choice=choice, simulated_requests=found.simulated_requests + more)
+
+
+def decided(search: Search, tell: Progress) -> tuple[Candidate, list[PlaceOptions]]:
+    """What a search chooses, and what the bounds left of each place. Raises Infeasible."""
     tell("bounds", 0.02)
     places = search.places()
     options = search.options(places, ways_allowed(search.design), 1, search.excuses)
@@ -79,7 +97,7 @@ def recommend(
     chosen = search.first_that_serves(options, 1, search.excuses, search.levels) if options else None
     if chosen is None:
         raise _infeasible(search, places, options)
-    return _explained(search, chosen, options, tell)
+    return chosen, options
 
 
 def _explained(search: Search, chosen: Candidate, options: Sequence[PlaceOptions], tell: Progress) -> Recommendation:

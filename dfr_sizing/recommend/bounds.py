@@ -321,3 +321,34 @@ def strength(topology: Topology, model: Model, nodes_down: int) -> tuple[float, 
         -system.disk.read_latency_s,
         -system.disk.flush_latency_s,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A bound that a given deployment breaks: which resource or target, and in words by how much."""
+
+    resource: str
+    words: str
+
+
+def shortfall(topology: Topology, design: Design, nodes_down: int) -> Shortfall | None:
+    """The first bound that a deployment breaks; None where it may serve. What the options of a place are held to."""
+    disk = topology.volume
+    needed_gib = design.volumes.database_gib[-1] * rule("postgresql.spare_storage")
+    if needed_gib > disk.storage_gib:
+        return Shortfall("database disk, GiB", f"{needed_gib:,.0f} GiB are needed of {disk.storage_gib:,}")
+    most, busy = rule("search.most_utilisation"), _database_utilisation(topology.database, design)
+    if busy > most:
+        return Shortfall("database CPU", f"{busy:.0%} busy, {most:.0%} at most")
+    iops, given = _iops_to_buy(topology.database, design), min(disk.iops, topology.database.disk_iops)
+    if iops > given:
+        return Shortfall("database disk, IOPS", f"{iops:,} are needed of {given:,}")
+    cpu, nodes = host_cpu(topology.application, design.model), max(1, topology.nodes - nodes_down)
+    loads = [peak.load for peak in design.peaks.values()]
+    if any(_nodes_for_cpu(cpu, design.model.contention, load) > nodes for load in loads):
+        return Shortfall("application CPU", f"more than {most:.0%} busy")
+    promise, value = broken_bound(topology, design, nodes_down)
+    if promise is not None:
+        figures = [f"{seconds * PER_SECOND[promise.unit]:.3g}" for seconds in (value, promise.limit_s)]
+        return Shortfall(promise.title, f"{figures[0]} {promise.unit} on the mean against {figures[1]}")
+    return Shortfall("HTTP workers", "held all the time") if value > 1.0 else None

@@ -14,6 +14,7 @@ from dfr_sizing.recommend.bounds import (
     DatabaseOption,
     Excuses,
     application_options,
+    broken_bound,
     database_options,
 )
 from dfr_sizing.recommend.design import Design
@@ -159,6 +160,15 @@ def in_order_of_cost(places: Sequence[PlaceOptions]) -> Iterator[tuple[float, Pl
         if d == 0 and a + 1 < len(by_application):
             following = options.cost(by_application[a + 1], by_database[0])
             heapq.heappush(heap, (following, number, a + 1, 0))
+
+
+def cheapest_by_bounds(options: PlaceOptions, design: Design, down: int = 1) -> tuple[float, Candidate] | None:
+    """A place's cheapest candidate that breaks no bound, and its five years in US dollars; None where none is left."""
+    for cost, found, i, j in in_order_of_cost([options]):
+        candidate = found.candidate(i, j)
+        if broken_bound(candidate.topology, design, down) == (None, 0.0):
+            return cost, candidate
+    return None
 
 
 def ways_that_recover(

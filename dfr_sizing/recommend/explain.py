@@ -10,8 +10,7 @@ from dfr_sizing.catalogue import Catalogue, Place
 from dfr_sizing.drivers import drivers, rule
 from dfr_sizing.interval import Interval
 from dfr_sizing.model import Model
-from dfr_sizing.recommend.bounds import broken_bound
-from dfr_sizing.recommend.candidates import Way, in_order_of_cost, place_options
+from dfr_sizing.recommend.candidates import Way, cheapest_by_bounds, place_options
 from dfr_sizing.recommend.design import Design, design_for
 from dfr_sizing.recommend.types import Plan, RuleOfThumb, Swing
 from dfr_sizing.scenario import Scenario
@@ -39,13 +38,8 @@ def cost_by_bounds(scenario: Scenario, model: Model, catalogue: Catalogue, place
     """Five-year cost of the cheapest candidate of a place that no bound drops; infinite where none is left."""
     design = design_for(scenario, model)
     options = place_options(catalogue, place, design, (way,), 1, Counter())
-    if options is None:
-        return math.inf
-    for cost, found, i, j in in_order_of_cost([options]):
-        promise, share = broken_bound(found.candidate(i, j).topology, design, 1)
-        if promise is None and share <= 1.0:
-            return cost
-    return math.inf
+    found = None if options is None else cheapest_by_bounds(options, design)
+    return math.inf if found is None else found[0]
 
 
 def rule_of_thumb(design: Design) -> RuleOfThumb:

@@ -85,7 +85,7 @@ def _ways(chosen: Candidate, design: Design, seed: int) -> tuple[WayCost, ...]:
         told, available, checks = recovery_of(
             topology.place, topology.nodes, way.standby, way.strategy, design, seed
         )  # fmt: skip
-        billed = _bill(chosen, way)
+        billed, _ = bill_with(chosen, way)
         kept = all(check.passed for check in checks)
         found.append(
             WayCost(
@@ -96,10 +96,11 @@ def _ways(chosen: Candidate, design: Design, seed: int) -> tuple[WayCost, ...]:
     return tuple(sorted(found, key=lambda one: one.five_year_usd))
 
 
-def _bill(chosen: Candidate, way: Way) -> Bill:
-    topology = replace(chosen.topology, standby=way.standby)
-    prices = (chosen.application.price, chosen.database.price)
-    return bill(topology, chosen.options.pricer, *prices, replicas_needed(way.strategy))
+def bill_with(candidate: Candidate, way: Way) -> tuple[Bill, Topology]:
+    """The bill of a candidate with another way to recover, and the deployment that it then is."""
+    topology = replace(candidate.topology, standby=way.standby)
+    prices = (candidate.application.price, candidate.database.price)
+    return bill(topology, candidate.options.pricer, *prices, replicas_needed(way.strategy)), topology
 
 
 def cable_cut(

@@ -89,6 +89,7 @@ class Search:
         self.trials: dict[tuple[Job, ...], Trial] = {}
         self.verdicts: dict[tuple[tuple[Job, ...], Levels], Verdict] = {}
         self.judged = 0
+        self.simulated_candidates: list[Candidate] = []  # with one application node down, in the order of the search
         self.close: list[str] = []
         self.simulated_requests = 0
 
@@ -138,6 +139,8 @@ class Search:
                     if not failed:
                         self._begin(topology, down)
                     verdict = self._missed(topology, down, levels)
+                    if down == 1:
+                        self.simulated_candidates.append(candidate)
                     if verdict or not levels.by_value:  # what is begun for an alternative that serves is wanted
                         forget(self.executor)
                     failed.append(has)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dfr_sizing.cost import Bill
 from dfr_sizing.demand import Situation, TableSize
 from dfr_sizing.ledger import Assumption
+from dfr_sizing.recommend.choice_types import Choice
 from dfr_sizing.recommend.database_types import DatabaseAdvice
 from dfr_sizing.recommend.recovery_types import RecoveryFacts
 from dfr_sizing.recovery import Availability, Headline, RecoveryEstimate, Strategy
@@ -284,6 +285,7 @@ class Recommendation:
     selection: Selection | None = None
     database: DatabaseAdvice | None = None
     recovery: RecoveryFacts | None = None
+    choice: Choice | None = None  # None: not asked for
 
 
 class Infeasible(Exception):  # noqa: N818  (an answer, not an error)

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from dfr_sizing import size
+from dfr_sizing.drivers import rule
 from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Label
 from dfr_sizing.plan.as_json import dump, recommendation_json
+from dfr_sizing.recommend import regret
 from dfr_sizing.recommend.evaluate import Effort
 from dfr_sizing.recommend.types import Infeasible, Recommendation
 from dfr_sizing.recovery.profile import DRIVEN_BY, PhaseSpeed, RecoveryProfile, write_profile
@@ -35,6 +37,25 @@ def cost(found: Recommendation) -> float:
 def test_same_seed_gives_same_bytes_on_one_process_and_on_two() -> None:
     one = size(5e4, settings=FAST, seed=1, processes=1, effort=LIGHT)
     assert dump(recommendation_json(one)) == dump(recommendation_json(answer(5e4)))
+
+
+def test_what_stands_beside_the_choice_is_the_same_on_one_process_and_on_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regret, "rule", lambda name: 16.0 if name == "regret.futures" else rule(name))
+    effort = Effort(glance=2_000, situation=10_000, point=1_000)
+    one, two = (
+        size(2e4, settings=FAST, seed=1, processes=processes, effort=effort, with_choice=True) for processes in (1, 2)
+    )
+    assert dump(recommendation_json(one)) == dump(recommendation_json(two))
+    assert one.choice is not None
+    front = one.choice.front
+    assert sum(point.chosen for point in front.points) == 1
+    assert front.looked_at >= len(front.points) > 1
+    chosen = next(point for point in front.points if point.chosen)
+    assert chosen.five_year_usd == pytest.approx(cost(one))
+    assert chosen.missed == ()
+    left_out = {place.place for place in one.choice.removed}
+    assert {"azure/eastus", "on-premises/national-data-centre"} <= left_out
+    assert left_out.isdisjoint({"aws/eu-west-1", "aws/ap-southeast-2"})
 
 
 def test_another_seed_gives_another_sample_of_the_same_world() -> None:

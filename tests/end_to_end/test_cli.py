@@ -38,6 +38,12 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
         (("--farmers", "2e6", "--scenario", "no-such-file.toml"), "no-such-file.toml"),
         (("--farmers", "2e6", "--nonsense"), "--nonsense"),
         (("model", "check", "no-such-model"), "no-such-model"),
+        (("compare", "--farmers", "2e6", "tea"), "tea"),
+        (("compare", "--farmers", "2e6", "aws/atlantis-1"), "atlantis-1"),
+        (("compare", "aws/eu-west-1"), "--farmers"),
+        (("compare", "no-such-plan.json"), "no-such-plan.json"),
+        (("check-baseline",), "--farmers"),
+        (("check-baseline", "--farmers", "2e6", "--provider", "alibaba"), "alibaba"),
         ((), "--farmers"),
     ],
 )

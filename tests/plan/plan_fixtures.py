@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+import choice_fixture
+
 from dfr_sizing import demand as demands
 from dfr_sizing import recovery
 from dfr_sizing.catalogue import Role, load_catalogue
@@ -353,6 +355,7 @@ def recommendation(currency: str = "USD", rate: tuple[float, float, float] = (1.
         selection=Selection(0.95, 0.05, 3, 39, ("deadline-surge: report",), 120, 14_000.0),
         recovery=recovery_facts(asked, recommended.topology, recommended.strategy),
         database=database_advice(asked),
+        choice=choice_fixture.choice(recommended),
     )
 
 
@@ -385,4 +388,5 @@ def without_data() -> Recommendation:
         model_error={},
         crosscheck=None,
         recovery=None,
+        choice=None,
     )

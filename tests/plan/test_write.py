@@ -37,7 +37,7 @@ def text(plan: Path) -> str:
 
 def test_every_link_resolves(plan: Path, text: str) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", text)
-    assert len(links) == 14
+    assert len(links) == 15
     for link in links:
         assert (plan / link).is_file()
     anchors = {

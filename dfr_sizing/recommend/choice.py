@@ -1,0 +1,23 @@
+"""What stands beside the choice, where it is asked for: the Pareto front, regret, commitments, the places left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dfr_sizing.recommend.candidates import Candidate, PlaceOptions
+from dfr_sizing.recommend.choice_types import Choice
+from dfr_sizing.recommend.pareto import begin_front
+from dfr_sizing.recommend.regret import Market, begin_regret
+from dfr_sizing.recommend.removed import removed_places
+from dfr_sizing.recommend.search import Search
+from dfr_sizing.recommend.types import Plan
+
+
+def beside(search: Search, chosen: Candidate, recommended: Plan, options: Sequence[PlaceOptions]) -> Choice:
+    """All of it, for a search that has come to its end."""
+    front = begin_front(search, chosen, recommended, options)
+    design, topology = search.design, chosen.topology
+    market = Market(design.model, search.catalogue, topology.place, chosen.way)
+    regret = begin_regret(design.scenario, market, topology, search.seed, search.executor)
+    removed = removed_places(search.catalogue, design, options, search.seed)
+    return Choice(front(), regret(), removed)
