@@ -122,7 +122,7 @@ def mean_s(topology: Topology, design: Design, promise: Promise) -> float:
     """The least mean of a promise by closed form, in the worst of the named days, in seconds."""
     load, system = design.peaks[design.worst].load, system_of(topology, design.model, DOWN)
     shared = sharing(load, system, design.model)
-    missed = miss_ratio(topology.database, design.database_bytes)
+    missed = miss_ratio(topology.database, design.database_bytes, design.touched)
     known = [
         least_s(name, load, system, shared, design.model.contention, missed)
         for name in promise.classes

@@ -53,9 +53,11 @@ def removed_places(
             cost, excuse = cost_if_allowed(place, catalogue, design, seed)
         saved = best - cost if math.isfinite(cost) and math.isfinite(best) else math.nan
         found.append(RemovedPlace(place.name, reason or excuse or NO_SERVICE, cost, saved))
-    return tuple(
-        sorted(found, key=lambda one: (-one.saved_usd if math.isfinite(one.saved_usd) else math.inf, one.place))
-    )
+    return tuple(sorted(found, key=_most_saved_first))
+
+
+def _most_saved_first(one: RemovedPlace) -> tuple[float, str]:
+    return -one.saved_usd if math.isfinite(one.saved_usd) else math.inf, one.place
 
 
 def cost_if_allowed(place: Place, catalogue: Catalogue, design: Design, seed: int) -> tuple[float, str]:
@@ -72,7 +74,3 @@ def _least(options: PlaceOptions, design: Design) -> float:
     """Five years of a place's cheapest candidate that breaks no bound; infinite where none is left."""
     found = cheapest_by_bounds(options, design)
     return math.inf if found is None else found[0]
-
-
-def _most_saved_first(one: RemovedPlace) -> tuple[float, str]:
-    return -one.saved_usd if math.isfinite(one.saved_usd) else math.inf, one.place
