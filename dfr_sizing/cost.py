@@ -65,18 +65,27 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CostItem:
-    """One line of the bill. ``monthly_usd`` is the average month over five years."""
+    """One line of the bill. ``monthly_usd`` is the average month over five years.
+
+    ``growing`` is a month of each year where they differ; empty where all are alike.
+    """
 
     tier: Tier
     name: str
     monthly_usd: float
     basis: str
     price: Price
+    growing: tuple[float, ...] = ()
 
     @property
     def five_year_usd(self) -> float:
         """Sixty average months."""
         return MONTHS * self.monthly_usd
+
+    @property
+    def by_year(self) -> tuple[float, ...]:
+        """US dollars of each year."""
+        return tuple(12 * usd for usd in self.growing or (self.monthly_usd,) * YEARS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,11 @@ class Bill:
     def five_year_usd(self) -> float:
         """All five years."""
         return sum(item.five_year_usd for item in self.items)
+
+    @property
+    def by_year(self) -> tuple[float, ...]:
+        """US dollars of each year: what is stored and sent grows."""
+        return tuple(sum(usd) for usd in zip(*(item.by_year for item in self.items), strict=True))
 
     def of_tier(self, tier: Tier) -> float:
         """The average month of one tier."""
@@ -213,7 +227,8 @@ class Copies:
 def _copied(item: CostItem, tier: Tier, share: float, why: str) -> CostItem:
     """The same item for another tier, at a share of its cost."""
     basis = f"{share:.0%} of: {item.basis} ({why})"
-    return CostItem(tier, f"{tier}: {item.name}", share * item.monthly_usd, basis, item.price)
+    growing = tuple(share * usd for usd in item.growing)
+    return CostItem(tier, f"{tier}: {item.name}", share * item.monthly_usd, basis, item.price, growing)
 
 
 class Pricer:
@@ -317,7 +332,8 @@ class Pricer:
         basis = (
             f"{what}: {amounts[0]:,.0f} in year 1 to {amounts[-1]:,.0f} in year 5 x {price.usd:.4g} USD/{price.unit}"
         )
-        return CostItem(Tier.PRODUCTION, name, sum(amounts) / len(amounts) * price.usd, basis, price)
+        growing = tuple(amount * price.usd for amount in amounts)
+        return CostItem(Tier.PRODUCTION, name, sum(amounts) / len(amounts) * price.usd, basis, price, growing)
 
 
 def bill(topology: Topology, pricer: Pricer, application: Price, database: Price, shape: StandbyShape) -> Bill:

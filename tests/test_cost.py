@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dfr_sizing.catalogue import Role, Term, load_catalogue
+from dfr_sizing.catalogue import SERVICE_UNITS, Catalogue, MissingPrice, Role, Term, load_catalogue
 from dfr_sizing.cost import Bill, Pricer, Terms, Tier, Volumes, bill
 from dfr_sizing.recovery import Strategy, replicas_needed
 from dfr_sizing.topology import Topology, Volume
@@ -21,7 +21,16 @@ VOLUMES = Volumes(
 def billed(
     strategy: Strategy = Strategy.BACKUP_RESTORE, nodes: int = 2, standby: bool = False, iops: int = 3000
 ) -> Bill:
-    catalogue = load_catalogue()
+    return billed_in(load_catalogue(), strategy, nodes, standby, iops)
+
+
+def billed_in(
+    catalogue: Catalogue,
+    strategy: Strategy = Strategy.BACKUP_RESTORE,
+    nodes: int = 2,
+    standby: bool = False,
+    iops: int = 3000,
+) -> Bill:
     place = catalogue.place("aws", "us-east-1")
     sizes = {
         (role, instance.name): (instance, price)
@@ -60,6 +69,41 @@ def test_the_bill_is_the_sum_of_its_items_and_of_its_tiers() -> None:
     assert found.monthly_usd == pytest.approx(sum(found.of_tier(tier) for tier in Tier))
     assert found.five_year_usd == pytest.approx(60 * found.monthly_usd)
     assert all(line.monthly_usd > 0 and line.basis and line.price.source for line in found.items)
+
+
+def test_the_years_add_up_to_the_bill_and_what_is_stored_grows() -> None:
+    found = billed(Strategy.WARM_STANDBY, standby=True)
+    assert len(found.by_year) == 5
+    assert sum(found.by_year) == pytest.approx(found.five_year_usd)
+    assert list(found.by_year) == sorted(found.by_year)
+    # GiB of RDS gp3 at the end of each year, twice for the standby, once more for the second site and for staging
+    grown = 12 * 0.115 * (390 - 130) * 4 + 12 * 0.023 * (50 - 10) * 2 + 12 * 0.095 * (350 - 70) * 2
+    assert found.by_year[-1] - found.by_year[0] == pytest.approx(grown)
+
+
+def test_a_price_that_is_missing_is_never_free() -> None:
+    """Without any one of the prices that the bill rests on there is no bill, or a dearer one: never a cheaper one."""
+    catalogue, whole = load_catalogue(), billed()
+    place = catalogue.place("aws", "us-east-1")
+    for price in dict.fromkeys(item.price for item in whole.items):
+        without = replace(catalogue, prices=tuple(other for other in catalogue.prices if other != price))
+        try:
+            left = billed_in(without)
+        except (MissingPrice, KeyError, StopIteration):
+            continue  # no price, no bill
+        assert left.monthly_usd >= whole.monthly_usd, price.item
+        assert place in without.places
+
+
+def test_a_place_without_a_price_is_dropped_by_name() -> None:
+    catalogue = load_catalogue()
+    place = catalogue.place("aws", "us-east-1")
+    for item in SERVICE_UNITS:
+        of_place = (place.provider, place.region, item)
+        kept = tuple(price for price in catalogue.prices if (price.provider, price.region, price.item) != of_place)
+        complete, dropped = replace(catalogue, prices=kept).complete_places([place])
+        assert complete == ()
+        assert item in dropped[0].reason
 
 
 def test_every_copy_costs() -> None:

@@ -203,6 +203,7 @@ def _bill(bill: Bill, money: Money) -> Json:
     found = _amounts(money, bill.monthly_usd, bill.five_year_usd)
     if not money.is_dollar:
         found |= {"currency": money.currency, "usd_rate": money.rate}
+    found["by_year_usd"] = bill.by_year
     tiers = {str(tier): bill.of_tier(tier) for tier in Tier}
     found["tiers"] = {tier: _amounts(money, monthly, _five_years(bill, tier)) for tier, monthly in tiers.items()}
     found["items"] = [_item(item, money) for item in bill.items]
