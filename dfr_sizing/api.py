@@ -51,7 +51,7 @@ def size(
 def loaded(asked: Scenario, model: Model | str | Path) -> tuple[Model, Catalogue, RecoveryProfile | None]:
     """What an answer is computed from: the model, the catalogue with the user's own prices, a drill's profile."""
     calibrated = model if isinstance(model, Model) else load_model(model)
-    catalogue = load_catalogue(asked.prices.own, _own_disks(asked.hosting.own_disk))
+    catalogue = load_catalogue(asked.prices.own, _own_disks(asked.hosting.own_disk), asked.prices.catalogue)
     profile = read_profile(Path(asked.recovery.profile)) if asked.recovery.profile else None
     return calibrated, catalogue, profile
 

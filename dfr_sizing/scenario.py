@@ -205,6 +205,10 @@ class Prices(_Section):
     own: dict[str, PositiveFinite] = Field(
         default_factory=dict, description="own prices for on-premises and private cloud, by the names of the ledger"
     )
+    catalogue: str = Field(
+        default="",
+        description="folder of a refreshed catalogue (dfr-size catalogue refresh); empty: the one that ships",
+    )
 
 
 class Scenario(_Section):

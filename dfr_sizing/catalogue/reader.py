@@ -15,6 +15,7 @@ from enum import StrEnum
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from dfr_sizing.catalogue.catalogue import Catalogue
@@ -31,6 +32,7 @@ from dfr_sizing.catalogue.types import (
     Role,
     Term,
 )
+from dfr_sizing.errors import InputError
 from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Assumption, Label
 
@@ -55,16 +57,17 @@ _Record = TypeVar("_Record")
 
 
 def load_catalogue(
-    own_hosting_overrides: Mapping[str, float] | None = None, disks: Iterable[DiskType] = ()
+    own_hosting_overrides: Mapping[str, float] | None = None, disks: Iterable[DiskType] = (), folder: str = ""
 ) -> Catalogue:
-    """Read the catalogue that ships with the package, once.
+    """Read the catalogue that ships with the package, or the one in a ``folder`` of one's own, once.
 
     ``own_hosting_overrides`` replaces inputs of ``own_hosting.toml`` by key, for instance
     ``{"power_usd_per_kwh": 0.31}``; InputError for an unknown key or a figure not above 0. ``disks`` (measured ones,
     as ``storage.read_disk`` reads them) take the place of the shipped disks of their provider and role, at the price
-    that own hosting has for storage. ValueError, naming file and line, where a shipped file is not sound.
+    that own hosting has for storage. ValueError, naming file and line, where a shipped file is not sound; InputError
+    where one in a folder is not.
     """
-    shipped = _shipped()
+    shipped = _in_folder(folder) if folder else _shipped()
     own = tuple(disks)
     if not own_hosting_overrides and not own:
         return shipped.catalogue
@@ -80,6 +83,17 @@ def read_catalogue(directory: Traversable) -> Catalogue:
 @cache
 def _shipped() -> _Files:
     return _read_files(resources.files("dfr_sizing.catalogue") / "data")
+
+
+@cache
+def _in_folder(folder: str) -> _Files:
+    try:
+        return _read_files(Path(folder))
+    except (OSError, ValueError) as problem:
+        remedy = "make it anew with dfr-size catalogue refresh"
+        raise InputError(
+            "prices.catalogue", folder, f"a folder with a sound catalogue ({problem})", remedy
+        ) from problem
 
 
 @dataclass(frozen=True)

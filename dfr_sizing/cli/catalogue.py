@@ -1,4 +1,4 @@
-"""`dfr-size catalogue`: look at what can be bought, at what price, from which source and how old."""
+"""`dfr-size catalogue`: look at what can be bought, at what price, from which source and how old; ask anew."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dfr_sizing.cli.refresh import refresh
 from dfr_sizing.cli.stop import say
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from dfr_sizing.catalogue.look import Fit, Row
 
 app = typer.Typer(rich_markup_mode=None, help="The catalogue of prices.", no_args_is_help=True)
+
+app.command()(refresh)
 
 MOST = 40
 """Rows shown on a terminal; --all and --json show every one."""

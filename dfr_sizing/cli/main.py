@@ -56,6 +56,7 @@ OVERRIDES = {
     "dr_strategy": "recovery.strategy",
     "recovery_profile": "recovery.profile",
     "own_disk": "hosting.own_disk",
+    "catalogue": "prices.catalogue",
 }
 """Options and the scenario's fields that they override. Values are text; an interval is written low,mid,high."""
 LISTS = {"provider", "country", "region"}
@@ -77,6 +78,9 @@ def size(
     region: Annotated[list[str] | None, typer.Option(help="Region allowed (repeat).")] = None,
     own_disk: Annotated[
         str | None, typer.Option(help="What dfr-size probe disk measured, in place of own hosting's disk.")
+    ] = None,
+    catalogue: Annotated[
+        str | None, typer.Option(help="A refreshed catalogue's folder.", envvar="DFR_SIZE_CATALOGUE")
     ] = None,
     term: Annotated[str | None, typer.Option(help="on-demand, 1-year or 3-year prices.")] = None,
     currency: Annotated[str | None, typer.Option(help="Currency of the answer, with --currency-rate.")] = None,

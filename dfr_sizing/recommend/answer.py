@@ -133,6 +133,7 @@ def _explained(search: Search, chosen: Candidate, options: Sequence[PlaceOptions
             *crosscheck_warnings(checked),
             *years_warning(recovers),
             *warnings(recommended, design.model),
+            *_other_prices(design.scenario),
             *unkept_warning(recovers),
         ),
         crosscheck=checked,
@@ -270,6 +271,12 @@ def _ledger(search: Search, chosen: Topology) -> tuple[Assumption, ...]:
         search.catalogue.own_hosting_assumptions if _own(design.scenario) else (),
         design.scenario.ledger(),
     )
+
+
+def _other_prices(scenario: Scenario) -> tuple[str, ...]:
+    """Prices that are not those that ship."""
+    folder = scenario.prices.catalogue
+    return (f"prices are those of the catalogue in {folder}",) if folder else ()
 
 
 def _own(scenario: Scenario) -> bool:
