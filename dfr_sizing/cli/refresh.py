@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     from dfr_sizing.catalogue import Price
     from dfr_sizing.catalogue.refresh.changes import Changes
 
-PROVIDERS = ("azure",)
+PROVIDERS = ("azure", "gcp")
 SHOWN = 20
 """Changes shown of each kind; --all shows every one."""
 
 
 def refresh(
     into: Annotated[Path, typer.Option(help="Folder of your own catalogue; made as a copy of the one that ships.")],
-    provider: Annotated[str, typer.Option(help="Whose prices: azure.")],
+    provider: Annotated[str, typer.Option(help="Whose prices: azure, or gcp with a key in GOOGLE_API_KEY.")],
     region: Annotated[list[str] | None, typer.Option(help="Only this region (repeat).")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Replace without asking.")] = False,
     accept_jumps: Annotated[
@@ -40,7 +41,7 @@ def refresh(
     if provider not in PROVIDERS:
         raise InputError("--provider", provider, f"one of {', '.join(PROVIDERS)}", "take the others' as they ship")
     try:
-        from dfr_sizing.catalogue.refresh.azure import SOURCE, listed
+        from dfr_sizing.catalogue.refresh import azure, gcp
         from dfr_sizing.catalogue.refresh.pages import Pages, SourceError
     except ModuleNotFoundError as missing:
         remedy = "pip install 'dfr-size[refresh]'"
@@ -56,8 +57,9 @@ def refresh(
         held = read_catalogue(into)
         places = held.places_allowed([provider], regions=region or ())
         regions = [place.region for place in places]
-        pages = Pages(into.parent / f".{into.name}-{provider}-pages")
-        told = listed(pages, held, regions, datetime.now(UTC).date(), source or SOURCE)
+        asked = gcp if provider == "gcp" else azure
+        pages = Pages(into.parent / f".{into.name}-{provider}-pages", headers=_key() if asked is gcp else {})
+        told = asked.listed(pages, held, regions, datetime.now(UTC).date(), source or asked.SOURCE)
         listed_before = [price for price in held.prices if price.provider == provider]
         found = changes(listed_before, told, regions)
         say(_text(found, every=every))
@@ -75,6 +77,17 @@ def refresh(
     except (OSError, ValueError) as problem:
         raise InputError("--into", into, f"a folder with a sound catalogue ({problem})", "give another") from problem
     say(f"Replaced in {into}. Use them: dfr-size --catalogue {into} --farmers 2e6\n")
+
+
+def _key() -> dict[str, str]:
+    """The header with Google's key."""
+    from dfr_sizing.catalogue.refresh.gcp import KEY_HEADER, KEY_VARIABLE
+    from dfr_sizing.errors import InputError
+
+    key = os.environ.get(KEY_VARIABLE, "")
+    if not key:
+        raise InputError(KEY_VARIABLE, "not set", "an API key of any Google Cloud project", "export it")
+    return {KEY_HEADER: key}
 
 
 def _text(found: Changes, *, every: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -33,9 +33,13 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Pages:
-    """Pages of JSON, kept in a folder by their address. ``sleep`` waits, ``now`` tells the time in seconds."""
+    """Pages of JSON, kept in a folder by their address. ``sleep`` waits, ``now`` tells the time in seconds.
+
+    ``headers`` go with each question and may hold a key: they are kept nowhere, and no error tells them.
+    """
 
     folder: Path
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.time
     session: requests.Session = field(default_factory=requests.Session)
@@ -69,7 +73,7 @@ class Pages:
                 self.sleep(wait_s)
             wait_s = min(FIRST_WAIT_S * 2.0**attempt, LONGEST_WAIT_S)
             try:
-                answer = self.session.get(address, timeout=TIMEOUT_S, allow_redirects=False)
+                answer = self.session.get(address, headers=dict(self.headers), timeout=TIMEOUT_S, allow_redirects=False)
                 if answer.status_code == requests.codes.ok:
                     json.loads(answer.text)
                     return answer.text
