@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,14 +18,17 @@ if TYPE_CHECKING:
     from dfr_sizing.catalogue import Price
     from dfr_sizing.catalogue.refresh.changes import Changes
 
-PROVIDERS = ("azure", "gcp")
+PROVIDERS = ("aws", "azure", "gcp")
 SHOWN = 20
 """Changes shown of each kind; --all shows every one."""
 
 
 def refresh(
     into: Annotated[Path, typer.Option(help="Folder of your own catalogue; made as a copy of the one that ships.")],
-    provider: Annotated[str, typer.Option(help="Whose prices: azure, or gcp with a key in GOOGLE_API_KEY.")],
+    provider: Annotated[
+        str,
+        typer.Option(help="aws (keys as boto3 takes them), azure, or gcp (GOOGLE_API_KEY)."),
+    ],
     region: Annotated[list[str] | None, typer.Option(help="Only this region (repeat).")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Replace without asking.")] = False,
     accept_jumps: Annotated[
@@ -41,7 +45,7 @@ def refresh(
     if provider not in PROVIDERS:
         raise InputError("--provider", provider, f"one of {', '.join(PROVIDERS)}", "take the others' as they ship")
     try:
-        from dfr_sizing.catalogue.refresh import azure, gcp
+        source_of = import_module(f"dfr_sizing.catalogue.refresh.{provider}")
         from dfr_sizing.catalogue.refresh.pages import Pages, SourceError
     except ModuleNotFoundError as missing:
         remedy = "pip install 'dfr-size[refresh]'"
@@ -57,9 +61,8 @@ def refresh(
         held = read_catalogue(into)
         places = held.places_allowed([provider], regions=region or ())
         regions = [place.region for place in places]
-        asked = gcp if provider == "gcp" else azure
-        pages = Pages(into.parent / f".{into.name}-{provider}-pages", headers=_key() if asked is gcp else {})
-        told = asked.listed(pages, held, regions, datetime.now(UTC).date(), source or asked.SOURCE)
+        pages = Pages(into.parent / f".{into.name}-{provider}-pages", headers=_key() if provider == "gcp" else {})
+        told = source_of.listed(pages, held, regions, datetime.now(UTC).date(), source or source_of.SOURCE)
         listed_before = [price for price in held.prices if price.provider == provider]
         found = changes(listed_before, told, regions)
         say(_text(found, every=every))

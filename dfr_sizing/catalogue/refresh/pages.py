@@ -46,11 +46,15 @@ class Pages:
 
     def page(self, address: str) -> Any:
         """The page at an address: a kept one of today, or asked for and kept. Raises SourceError."""
+        return self.kept(address, lambda: self._asked(address))
+
+    def kept(self, address: str, ask: Callable[[], str]) -> Any:
+        """The JSON that was kept under an address, or what is told now."""
         kept = self.folder / f"{hashlib.sha256(address.encode()).hexdigest()}.json"
         known = self._known(kept, address)
         if known is not None:
             return known
-        body = self._asked(address)
+        body = ask()
         told = {"address": address, "at": self.now(), "sha256": _sum(body), "body": body}
         write_whole(kept, json.dumps(told).encode())
         return json.loads(body)
