@@ -33,8 +33,8 @@ def size(
     ``scenario`` is a Scenario or a TOML file; ``settings`` replaces single fields of a file or of the defaults
     (``{"campaign.days": 90, "hosting.providers": ["aws"]}``). The same seed gives the same answer on any number of
     processes. ``effort`` says how much is simulated: less is faster, with wider intervals. ``with_choice`` adds the
-    Pareto front, regret and the places left out, and takes as long again. Raises InputError for bad input, Infeasible
-    where nothing meets every target.
+    Pareto front, regret and the places left out, and takes half as long again. Raises InputError for bad input,
+    Infeasible where nothing meets every target.
     """
     if isinstance(scenario, Scenario):
         asked = scenario
