@@ -22,7 +22,9 @@ from dfr_sizing.catalogue import (
     LOAD_BALANCER,
     OBJECT_STORAGE,
     Catalogue,
+    DiskType,
     InstanceType,
+    MissingPrice,
     Place,
     Price,
     Role,
@@ -231,9 +233,7 @@ class Pricer:
 
     def application(self, instance: InstanceType, nodes: int, price: Price) -> list[CostItem]:
         """Application nodes with their disks."""
-        gib = rule("cost.application_disk_gib")
-        disk, disk_price = self.catalogue.disks_at(self.place, Role.APPLICATION)[0]
-        billed = billed_gib(disk, gib)
+        disk, billed, disk_price = self.application_disk
         return [
             self._hours(NODES, f"{nodes} x {instance.name}", nodes, price),
             CostItem(
@@ -245,8 +245,25 @@ class Pricer:
             ),
         ]
 
+    @cached_property
+    def application_disk(self) -> tuple[DiskType, float, Price]:
+        """The cheapest volume that holds an application node, the GiB billed of it, and its price.
+
+        Cheapest by what is billed, not by the GiB: a tier is sold whole (Azure P30 is cheap by the GiB, and 1 TiB).
+        """
+        gib = rule("cost.application_disk_gib")
+        offered = self.catalogue.disks_at(self.place, Role.APPLICATION)
+        fits = [(disk, billed_gib(disk, gib), price) for disk, price in offered if gib <= disk.max_gib]
+        if not fits:
+            raise MissingPrice(self.place, f"application disk of {gib:g} GiB", "gib-month", Term.ON_DEMAND)
+        return min(fits, key=lambda found: found[1] * found[2].usd)
+
     def database(self, instance: InstanceType, volume: Volume, copies: int, price: Price) -> list[CostItem]:
-        """The database with its storage, ``copies`` of it (2 with a standby)."""
+        """The database with its storage, ``copies`` of it (2 with a standby).
+
+        IOPS and MB/s are paid for where the volume of year 5 does not come with them; MissingPrice where they are not
+        sold. A volume that is still smaller in year 1 is not bought the rates that come with its later size.
+        """
         disk = volume.disk
         items = [self._hours(DATABASE, f"{copies} x {instance.name}", copies, price)]
         per_gib = self.catalogue.price(self.place, disk.name, "gib-month")
@@ -258,8 +275,8 @@ class Pricer:
             (DATABASE_IOPS, "iops-month", volume.iops, [iops for iops, _ in included]),
             (DATABASE_THROUGHPUT, "mb_per_s-month", volume.mb_per_s, [mb_per_s for _, mb_per_s in included]),
         ):
-            extra = [copies * max(0.0, bought - free) for free in given]
-            if max(extra) > 0 and self.catalogue.has_price(self.place, disk.name, unit):
+            if bought > given[-1]:
+                extra = [copies * max(0.0, bought - free) for free in given]
                 items.append(self._yearly(name, extra, self.catalogue.price(self.place, disk.name, unit), disk.name))
         return items
 
@@ -295,7 +312,10 @@ class Pricer:
     def smallest(self, role: Role) -> tuple[InstanceType, Price]:
         """The cheapest size of a role that has 2 vCPUs and 4 GiB or more: for development."""
         fits = (pair for pair in self.catalogue.instances_at(self.place, role, Term.ON_DEMAND))
-        return next((item, price) for item, price in fits if item.memory_gib >= 4 and item.vcpus >= 2)
+        found = next(((item, price) for item, price in fits if item.memory_gib >= 4 and item.vcpus >= 2), None)
+        if found is None:
+            raise MissingPrice(self.place, f"{role} instance of 2 vCPU and 4 GiB", "hour", Term.ON_DEMAND)
+        return found
 
     def _hours(self, name: str, what: str, count: float, price: Price) -> CostItem:
         basis = f"{what} x {price.usd:.4g} USD/h x {self.hours:g} h ({price.term})"
