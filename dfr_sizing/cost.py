@@ -1,7 +1,8 @@
-"""Topology and recovery to cost items: what is paid in an average month and in five years, by tier.
+"""Topology and recovery to cost items: what is paid in an average month, in each year and in five years, by tier.
 
-Storage grows through the five years; machines are those of year 5 from the first day. Every item carries its basis in
-words, so that a bill can be checked by hand. US dollars; a currency is applied by the reader of the bill.
+Storage, backups and what is sent grow through the five years; machines are those of year 5 from the first day. Every
+item carries its basis in words, so that a bill can be checked by hand. US dollars; a currency is applied by the reader
+of the bill. Overheads and taxes are what the user states (Terms), and items of their own.
 
 A bill has three parts: the application nodes, the database, and what is paid in any case. So the search takes the
 ``Amounts`` of each option of a part once, adds them up by ``total``, and has a ``bill`` written only for what it shows.
@@ -27,6 +28,7 @@ from dfr_sizing.catalogue import (
     MissingPrice,
     Place,
     Price,
+    PriceLabel,
     Role,
     Term,
     billed_gib,
@@ -47,6 +49,7 @@ DATABASE, DATABASE_STORAGE, DATABASE_IOPS, DATABASE_THROUGHPUT = (
     "database IOPS",
     "database throughput",
 )
+OVERHEADS, TAXES = "overheads", "taxes"
 BALANCER, FILESTORE, BACKUPS, SENT = "load balancer", "filestore", "backups", "egress"
 """Items of production; the other tiers copy some of them, by name."""
 
@@ -62,22 +65,33 @@ class Tier(StrEnum):
     RECOVERY = "recovery"
     STAGING = "staging"
     DEVELOPMENT = "development"
+    CHARGES = "charges"
 
 
 @dataclass(frozen=True, slots=True)
 class CostItem:
-    """One line of the bill. ``monthly_usd`` is the average month over five years."""
+    """One line of the bill. ``monthly_usd`` is the average month over five years.
+
+    ``course`` is what is bought in the years 1 to 5, in any unit: the years' costs are to each other as it is.
+    """
 
     tier: Tier
     name: str
     monthly_usd: float
     basis: str
     price: Price
+    course: tuple[float, ...] = (1.0,) * YEARS
 
     @property
     def five_year_usd(self) -> float:
         """Sixty average months."""
         return MONTHS * self.monthly_usd
+
+    @property
+    def by_year_usd(self) -> tuple[float, ...]:
+        """US dollars in each of the years 1 to 5; they add up to ``five_year_usd``."""
+        whole = sum(self.course)
+        return tuple(self.five_year_usd * (part / whole if whole > 0 else 1.0 / YEARS) for part in self.course)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +110,28 @@ class Bill:
         """All five years."""
         return sum(item.five_year_usd for item in self.items)
 
+    @property
+    def by_year_usd(self) -> tuple[float, ...]:
+        """US dollars in each of the years 1 to 5; they add up to ``five_year_usd``."""
+        return self._by_year(self.items)
+
+    def tier_by_year_usd(self, tier: Tier) -> tuple[float, ...]:
+        """The same of one tier."""
+        return self._by_year(item for item in self.items if item.tier is tier)
+
+    @staticmethod
+    def _by_year(items: Iterable[CostItem]) -> tuple[float, ...]:
+        years = [item.by_year_usd for item in items]
+        return tuple(sum(year[number] for year in years) for number in range(YEARS))
+
     def of_tier(self, tier: Tier) -> float:
         """The average month of one tier."""
         return sum(item.monthly_usd for item in self.items if item.tier is tier)
 
     def stale(self, on: date, days: int = 180) -> tuple[Price, ...]:
-        """Prices in the bill that are older than so many days."""
-        return tuple({item.price: None for item in self.items if (on - item.price.date).days > days})
+        """Prices in the bill that are older than so many days; what the user states has no age."""
+        found = (item.price for item in self.items if item.price.label is not PriceLabel.STATED)
+        return tuple({price: None for price in found if (on - price.date).days > days})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +150,22 @@ class Volumes:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How things are paid for: commitment, and the shares of staging."""
+    """How things are paid for: commitment, the shares of staging, and what the user adds to all of it.
+
+    Overheads are a share of the bill, taxes a share of the bill with its overheads.
+    """
 
     term: Term
     staging_share: float
     staging_hours_share: float
+    overhead_share: float = 0.0
+    tax_share: float = 0.0
+
+    def charges(self, net_five_year_usd: float) -> tuple[float, float]:
+        """Overheads and taxes on five years, as US dollars of the average month."""
+        net = net_five_year_usd / MONTHS
+        overheads = self.overhead_share * net
+        return overheads, self.tax_share * (net + overheads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +177,8 @@ class Amounts:
     staging: tuple[float, ...]
 
 
-def total(parts: Sequence[Amounts], development: Iterable[float]) -> float:
-    """What the bill of these parts adds up to.
+def total(parts: Sequence[Amounts], development: Iterable[float], terms: Terms) -> float:
+    """What the bill of these parts adds up to, with overheads and taxes.
 
     Added in the order of the bill's items, so that both agree to the last bit: options of one price, which are common,
     keep their order however they are costed.
@@ -146,7 +186,10 @@ def total(parts: Sequence[Amounts], development: Iterable[float]) -> float:
     production = chain.from_iterable(part.production for part in parts)
     recovery = chain.from_iterable(part.recovery for part in parts)
     staging = chain.from_iterable(part.staging for part in parts)
-    return sum(chain(production, recovery, staging, development))
+    net = sum(chain(production, recovery, staging, development))
+    for charge in terms.charges(net):
+        net += MONTHS * charge
+    return net
 
 
 @dataclass(frozen=True)
@@ -214,7 +257,7 @@ class Copies:
 def _copied(item: CostItem, tier: Tier, share: float, why: str) -> CostItem:
     """The same item for another tier, at a share of its cost."""
     basis = f"{share:.0%} of: {item.basis} ({why})"
-    return CostItem(tier, f"{tier}: {item.name}", share * item.monthly_usd, basis, item.price)
+    return CostItem(tier, f"{tier}: {item.name}", share * item.monthly_usd, basis, item.price, item.course)
 
 
 class Pricer:
@@ -323,17 +366,35 @@ class Pricer:
 
     def _yearly(self, name: str, amounts: Iterable[float], price: Price, what: str) -> CostItem:
         """An item whose amount differs from year to year: the average month of the five."""
-        amounts = list(amounts)
+        amounts = tuple(amounts)
         basis = (
             f"{what}: {amounts[0]:,.0f} in year 1 to {amounts[-1]:,.0f} in year 5 x {price.usd:.4g} USD/{price.unit}"
         )
-        return CostItem(Tier.PRODUCTION, name, sum(amounts) / len(amounts) * price.usd, basis, price)
+        return CostItem(Tier.PRODUCTION, name, sum(amounts) / len(amounts) * price.usd, basis, price, amounts)
+
+    def charges(self, items: Sequence[CostItem]) -> tuple[CostItem, ...]:
+        """Overheads and taxes on these items, in the order of ``Terms.charges``; none where the user states none."""
+        terms = self.terms
+        if not (terms.overhead_share or terms.tax_share):
+            return ()
+        years = Bill(tuple(items)).by_year_usd
+        named = ((OVERHEADS, terms.overhead_share, "the bill"), (TAXES, terms.tax_share, "the bill with its overheads"))
+        found = []
+        for (name, share, of), usd in zip(named, terms.charges(sum(item.five_year_usd for item in items)), strict=True):
+            if share > 0:
+                at = self.place
+                price = Price(
+                    at.provider, at.region, name, "share", Term.ON_DEMAND, share, "the user", at.date, PriceLabel.STATED
+                )
+                found.append(CostItem(Tier.CHARGES, name, usd, f"{share:.4g} of {of}", price, years))
+        return tuple(found)
 
 
 def bill(topology: Topology, pricer: Pricer, application: Price, database: Price, shape: StandbyShape) -> Bill:
-    """The whole bill of a deployment: production, recovery site, staging, development."""
+    """The whole bill of a deployment: production, recovery site, staging, development, and the charges on them."""
     nodes = pricer.application(topology.application, topology.nodes, application)
     one_database = pricer.database(topology.database, topology.volume, 1, database)
     databases = pricer.database(topology.database, topology.volume, 2, database) if topology.standby else one_database
     copies = pricer.copies(shape).items([*nodes, *one_database, *pricer.rest])
-    return Bill((*nodes, *databases, *pricer.rest, *copies, *pricer.development))
+    net = (*nodes, *databases, *pricer.rest, *copies, *pricer.development)
+    return Bill((*net, *pricer.charges(net)))
