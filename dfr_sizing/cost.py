@@ -11,7 +11,7 @@ A bill has three parts: the application nodes, the database, and what is paid in
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -34,6 +34,7 @@ from dfr_sizing.catalogue import (
     billed_gib,
     disk_limits,
 )
+from dfr_sizing.catalogue.own_hosting import OwnHosting, PriceEnd, own_price_ends
 from dfr_sizing.drivers import rule
 from dfr_sizing.recovery import StandbyShape
 from dfr_sizing.recovery.types import CLOUDS
@@ -96,9 +97,13 @@ class CostItem:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """All items of a deployment."""
+    """All items of a deployment.
+
+    ``own_ends`` are the prices of own hosting with each of its inputs at its ends (``own_price_ends``).
+    """
 
     items: tuple[CostItem, ...]
+    own_ends: Mapping[str, tuple[PriceEnd, PriceEnd]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def monthly_usd(self) -> float:
@@ -270,6 +275,13 @@ class Pricer:
         self.volumes = volumes
         self.hours = rule("cost.hours_per_month")
 
+    @cached_property
+    def own_ends(self) -> Mapping[str, tuple[PriceEnd, PriceEnd]]:
+        """What own hosting costs here with each of its inputs at its ends; empty in a cloud."""
+        known = self.catalogue
+        hosting = OwnHosting(known.own_hosting_assumptions, (), self.place.date)
+        return own_price_ends(hosting, self.place, known.instances, known.disks)
+
     def copies(self, shape: StandbyShape) -> Copies:
         """What is copied of the first site here."""
         return Copies(shape, self.terms, self.place.provider not in CLOUDS)
@@ -397,4 +409,4 @@ def bill(topology: Topology, pricer: Pricer, application: Price, database: Price
     databases = pricer.database(topology.database, topology.volume, 2, database) if topology.standby else one_database
     copies = pricer.copies(shape).items([*nodes, *one_database, *pricer.rest])
     net = (*nodes, *databases, *pricer.rest, *copies, *pricer.development)
-    return Bill((*net, *pricer.charges(net)))
+    return Bill((*net, *pricer.charges(net)), pricer.own_ends)
