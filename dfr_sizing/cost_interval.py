@@ -5,7 +5,8 @@ Prices only. What is uncertain in the question (farmers, users, documents) is to
 A cloud's price is wrong by what its label allows (``price_error`` in data/rules.toml) and by what lists drift in a
 year, times its age; age is counted to the newest price of the same bill, so that an answer does not depend on the day
 it is given. Prices of one label and one source stand and fall together: their errors are added, and so is their drift
-to them. Own hosting has no such error: its prices are computed again with each input of own_hosting.toml at its ends.
+to them. All estimates of a bill do so too, for they rest on one ratio between two places. Own hosting has no such
+error: its prices are computed again with each input of own_hosting.toml at its ends.
 
 Different sources, and different inputs of own hosting, are taken as independent, for one says nothing about the other:
 the half-widths below and above the bill are combined as the root of the sum of their squares (first-order propagation,
@@ -89,18 +90,20 @@ def _own(bill: Bill) -> frozenset[tuple[str, str]]:
 
 
 def _by_source(items: Iterable[CostItem], own: frozenset[tuple[str, str]]) -> Iterator[Contributor]:
-    """The prices of each label and source, in step."""
+    """The prices of each label and source, and all estimates, in step; the source told is that of the dearest item."""
     groups: dict[tuple[PriceLabel, str], list[CostItem]] = {}
+    one_rule = PriceLabel.ESTIMATED
     for item in items:
         if (item.price.item, item.price.unit) not in own:
-            groups.setdefault((item.price.label, item.price.source), []).append(item)
+            label = item.price.label
+            groups.setdefault((label, "" if label is one_rule else item.price.source), []).append(item)
     newest = max((item.price.date for group in groups.values() for item in group), default=date.min)
-    for (label, source), group in groups.items():
+    for (label, _), group in groups.items():
         errors = [(item.five_year_usd, _error(item, newest)) for item in group]
         yield Contributor(
             _named(group),
             str(label),
-            source,
+            max(group, key=lambda item: item.monthly_usd).price.source,
             less_usd=sum(usd * -error.low for usd, error in errors),
             more_usd=sum(usd * error.high for usd, error in errors),
         )
@@ -142,7 +145,7 @@ def _named(group: Iterable[CostItem]) -> str:
     """The two dearest kinds of item, by their name on the first site, and how many more."""
     costs: dict[str, float] = {}
     for item in group:
-        name = item.name.rpartition(": ")[2]
+        name = str(item.tier) if item.tier is Tier.DEVELOPMENT else item.name.rpartition(": ")[2]
         costs[name] = costs.get(name, 0.0) + item.five_year_usd
     names = sorted(costs, key=lambda name: (-costs[name], name))
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
