@@ -1,7 +1,8 @@
-"""Topology and recovery to cost items: what is paid in an average month and in five years, by tier.
+"""Topology and recovery to cost items: what is paid in an average month, in each year and in five years, by tier.
 
-Storage grows through the five years; machines are those of year 5 from the first day. Every item carries its basis in
-words, so that a bill can be checked by hand. US dollars; a currency is applied by the reader of the bill.
+Storage, backups and what is sent grow through the five years; machines are those of year 5 from the first day. Every
+item carries its basis in words, so that a bill can be checked by hand. US dollars; a currency is applied by the reader
+of the bill. Overheads and taxes are what the user states (Terms), and items of their own.
 
 A bill has three parts: the application nodes, the database, and what is paid in any case. So the search takes the
 ``Amounts`` of each option of a part once, adds them up by ``total``, and has a ``bill`` written only for what it shows.
@@ -10,7 +11,7 @@ A bill has three parts: the application nodes, the database, and what is paid in
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -24,13 +25,16 @@ from dfr_sizing.catalogue import (
     Catalogue,
     DiskType,
     InstanceType,
+    MissingPrice,
     Place,
     Price,
+    PriceLabel,
     Role,
     Term,
     billed_gib,
     disk_limits,
 )
+from dfr_sizing.catalogue.own_hosting import OwnHosting, PriceEnd, own_price_ends
 from dfr_sizing.drivers import rule
 from dfr_sizing.recovery import StandbyShape
 from dfr_sizing.recovery.types import CLOUDS
@@ -46,6 +50,7 @@ DATABASE, DATABASE_STORAGE, DATABASE_IOPS, DATABASE_THROUGHPUT = (
     "database IOPS",
     "database throughput",
 )
+OVERHEADS, TAXES = "overheads", "taxes"
 BALANCER, FILESTORE, BACKUPS, SENT = "load balancer", "filestore", "backups", "egress"
 """Items of production; the other tiers copy some of them, by name."""
 
@@ -61,13 +66,14 @@ class Tier(StrEnum):
     RECOVERY = "recovery"
     STAGING = "staging"
     DEVELOPMENT = "development"
+    CHARGES = "charges"
 
 
 @dataclass(frozen=True, slots=True)
 class CostItem:
     """One line of the bill. ``monthly_usd`` is the average month over five years.
 
-    ``growing`` is a month of each year where they differ; empty where all are alike.
+    ``course`` is what is bought in the years 1 to 5, in any unit: the years' costs are to each other as it is.
     """
 
     tier: Tier
@@ -75,7 +81,7 @@ class CostItem:
     monthly_usd: float
     basis: str
     price: Price
-    growing: tuple[float, ...] = ()
+    course: tuple[float, ...] = (1.0,) * YEARS
 
     @property
     def five_year_usd(self) -> float:
@@ -83,16 +89,21 @@ class CostItem:
         return MONTHS * self.monthly_usd
 
     @property
-    def by_year(self) -> tuple[float, ...]:
-        """US dollars of each year."""
-        return tuple(12 * usd for usd in self.growing or (self.monthly_usd,) * YEARS)
+    def by_year_usd(self) -> tuple[float, ...]:
+        """US dollars in each of the years 1 to 5; they add up to ``five_year_usd``."""
+        whole = sum(self.course)
+        return tuple(self.five_year_usd * (part / whole if whole > 0 else 1.0 / YEARS) for part in self.course)
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """All items of a deployment."""
+    """All items of a deployment.
+
+    ``own_ends`` are the prices of own hosting with each of its inputs at its ends (``own_price_ends``).
+    """
 
     items: tuple[CostItem, ...]
+    own_ends: Mapping[str, tuple[PriceEnd, PriceEnd]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def monthly_usd(self) -> float:
@@ -105,17 +116,27 @@ class Bill:
         return sum(item.five_year_usd for item in self.items)
 
     @property
-    def by_year(self) -> tuple[float, ...]:
-        """US dollars of each year: what is stored and sent grows."""
-        return tuple(sum(usd) for usd in zip(*(item.by_year for item in self.items), strict=True))
+    def by_year_usd(self) -> tuple[float, ...]:
+        """US dollars in each of the years 1 to 5; they add up to ``five_year_usd``."""
+        return self._by_year(self.items)
+
+    def tier_by_year_usd(self, tier: Tier) -> tuple[float, ...]:
+        """The same of one tier."""
+        return self._by_year(item for item in self.items if item.tier is tier)
+
+    @staticmethod
+    def _by_year(items: Iterable[CostItem]) -> tuple[float, ...]:
+        years = [item.by_year_usd for item in items]
+        return tuple(sum(year[number] for year in years) for number in range(YEARS))
 
     def of_tier(self, tier: Tier) -> float:
         """The average month of one tier."""
         return sum(item.monthly_usd for item in self.items if item.tier is tier)
 
     def stale(self, on: date, days: int = 180) -> tuple[Price, ...]:
-        """Prices in the bill that are older than so many days."""
-        return tuple({item.price: None for item in self.items if (on - item.price.date).days > days})
+        """Prices in the bill that are older than so many days; what the user states has no age."""
+        found = (item.price for item in self.items if item.price.label is not PriceLabel.STATED)
+        return tuple({price: None for price in found if (on - price.date).days > days})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +155,22 @@ class Volumes:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How things are paid for: commitment, and the shares of staging."""
+    """How things are paid for: commitment, the shares of staging, and what the user adds to all of it.
+
+    Overheads are a share of the bill, taxes a share of the bill with its overheads.
+    """
 
     term: Term
     staging_share: float
     staging_hours_share: float
+    overhead_share: float = 0.0
+    tax_share: float = 0.0
+
+    def charges(self, net_five_year_usd: float) -> tuple[float, float]:
+        """Overheads and taxes on five years, as US dollars of the average month."""
+        net = net_five_year_usd / MONTHS
+        overheads = self.overhead_share * net
+        return overheads, self.tax_share * (net + overheads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +182,8 @@ class Amounts:
     staging: tuple[float, ...]
 
 
-def total(parts: Sequence[Amounts], development: Iterable[float]) -> float:
-    """What the bill of these parts adds up to.
+def total(parts: Sequence[Amounts], development: Iterable[float], terms: Terms) -> float:
+    """What the bill of these parts adds up to, with overheads and taxes.
 
     Added in the order of the bill's items, so that both agree to the last bit: options of one price, which are common,
     keep their order however they are costed.
@@ -159,7 +191,10 @@ def total(parts: Sequence[Amounts], development: Iterable[float]) -> float:
     production = chain.from_iterable(part.production for part in parts)
     recovery = chain.from_iterable(part.recovery for part in parts)
     staging = chain.from_iterable(part.staging for part in parts)
-    return sum(chain(production, recovery, staging, development))
+    net = sum(chain(production, recovery, staging, development))
+    for charge in terms.charges(net):
+        net += MONTHS * charge
+    return net
 
 
 @dataclass(frozen=True)
@@ -227,8 +262,7 @@ class Copies:
 def _copied(item: CostItem, tier: Tier, share: float, why: str) -> CostItem:
     """The same item for another tier, at a share of its cost."""
     basis = f"{share:.0%} of: {item.basis} ({why})"
-    growing = tuple(share * usd for usd in item.growing)
-    return CostItem(tier, f"{tier}: {item.name}", share * item.monthly_usd, basis, item.price, growing)
+    return CostItem(tier, f"{tier}: {item.name}", share * item.monthly_usd, basis, item.price, item.course)
 
 
 class Pricer:
@@ -241,13 +275,20 @@ class Pricer:
         self.volumes = volumes
         self.hours = rule("cost.hours_per_month")
 
+    @cached_property
+    def own_ends(self) -> Mapping[str, tuple[PriceEnd, PriceEnd]]:
+        """What own hosting costs here with each of its inputs at its ends; empty in a cloud."""
+        known = self.catalogue
+        hosting = OwnHosting(known.own_hosting_assumptions, (), self.place.date)
+        return own_price_ends(hosting, self.place, known.instances, known.disks)
+
     def copies(self, shape: StandbyShape) -> Copies:
         """What is copied of the first site here."""
         return Copies(shape, self.terms, self.place.provider not in CLOUDS)
 
     def application(self, instance: InstanceType, nodes: int, price: Price) -> list[CostItem]:
         """Application nodes with their disks."""
-        billed, disk, disk_price = self.application_disk
+        disk, billed, disk_price = self.application_disk
         return [
             self._hours(NODES, f"{nodes} x {instance.name}", nodes, price),
             CostItem(
@@ -260,18 +301,24 @@ class Pricer:
         ]
 
     @cached_property
-    def application_disk(self) -> tuple[float, DiskType, Price]:
-        """GiB billed, kind and price of a node's disk: the cheapest that is large enough, for some are sold whole."""
+    def application_disk(self) -> tuple[DiskType, float, Price]:
+        """The cheapest volume that holds an application node, the GiB billed of it, and its price.
+
+        Cheapest by what is billed, not by the GiB: a tier is sold whole (Azure P30 is cheap by the GiB, and 1 TiB).
+        """
         gib = rule("cost.application_disk_gib")
-        fits = [
-            (billed_gib(disk, gib), disk, price)
-            for disk, price in self.catalogue.disks_at(self.place, Role.APPLICATION)
-            if disk.max_gib >= gib
-        ]
-        return min(fits, key=lambda one: (one[0] * one[2].usd, one[1].name))
+        offered = self.catalogue.disks_at(self.place, Role.APPLICATION)
+        fits = [(disk, billed_gib(disk, gib), price) for disk, price in offered if gib <= disk.max_gib]
+        if not fits:
+            raise MissingPrice(self.place, f"application disk of {gib:g} GiB", "gib-month", Term.ON_DEMAND)
+        return min(fits, key=lambda found: found[1] * found[2].usd)
 
     def database(self, instance: InstanceType, volume: Volume, copies: int, price: Price) -> list[CostItem]:
-        """The database with its storage, ``copies`` of it (2 with a standby)."""
+        """The database with its storage, ``copies`` of it (2 with a standby).
+
+        IOPS and MB/s are paid for where the volume of year 5 does not come with them; MissingPrice where they are not
+        sold. A volume that is still smaller in year 1 is not bought the rates that come with its later size.
+        """
         disk = volume.disk
         items = [self._hours(DATABASE, f"{copies} x {instance.name}", copies, price)]
         per_gib = self.catalogue.price(self.place, disk.name, "gib-month")
@@ -283,8 +330,8 @@ class Pricer:
             (DATABASE_IOPS, "iops-month", volume.iops, [iops for iops, _ in included]),
             (DATABASE_THROUGHPUT, "mb_per_s-month", volume.mb_per_s, [mb_per_s for _, mb_per_s in included]),
         ):
-            extra = [copies * max(0.0, bought - free) for free in given]
-            if max(extra) > 0 and self.catalogue.has_price(self.place, disk.name, unit):
+            if bought > given[-1]:
+                extra = [copies * max(0.0, bought - free) for free in given]
                 items.append(self._yearly(name, extra, self.catalogue.price(self.place, disk.name, unit), disk.name))
         return items
 
@@ -320,7 +367,10 @@ class Pricer:
     def smallest(self, role: Role) -> tuple[InstanceType, Price]:
         """The cheapest size of a role that has 2 vCPUs and 4 GiB or more: for development."""
         fits = (pair for pair in self.catalogue.instances_at(self.place, role, Term.ON_DEMAND))
-        return next((item, price) for item, price in fits if item.memory_gib >= 4 and item.vcpus >= 2)
+        found = next(((item, price) for item, price in fits if item.memory_gib >= 4 and item.vcpus >= 2), None)
+        if found is None:
+            raise MissingPrice(self.place, f"{role} instance of 2 vCPU and 4 GiB", "hour", Term.ON_DEMAND)
+        return found
 
     def _hours(self, name: str, what: str, count: float, price: Price) -> CostItem:
         basis = f"{what} x {price.usd:.4g} USD/h x {self.hours:g} h ({price.term})"
@@ -328,18 +378,35 @@ class Pricer:
 
     def _yearly(self, name: str, amounts: Iterable[float], price: Price, what: str) -> CostItem:
         """An item whose amount differs from year to year: the average month of the five."""
-        amounts = list(amounts)
+        amounts = tuple(amounts)
         basis = (
             f"{what}: {amounts[0]:,.0f} in year 1 to {amounts[-1]:,.0f} in year 5 x {price.usd:.4g} USD/{price.unit}"
         )
-        growing = tuple(amount * price.usd for amount in amounts)
-        return CostItem(Tier.PRODUCTION, name, sum(amounts) / len(amounts) * price.usd, basis, price, growing)
+        return CostItem(Tier.PRODUCTION, name, sum(amounts) / len(amounts) * price.usd, basis, price, amounts)
+
+    def charges(self, items: Sequence[CostItem]) -> tuple[CostItem, ...]:
+        """Overheads and taxes on these items, in the order of ``Terms.charges``; none where the user states none."""
+        terms = self.terms
+        if not (terms.overhead_share or terms.tax_share):
+            return ()
+        years = Bill(tuple(items)).by_year_usd
+        named = ((OVERHEADS, terms.overhead_share, "the bill"), (TAXES, terms.tax_share, "the bill with its overheads"))
+        found = []
+        for (name, share, of), usd in zip(named, terms.charges(sum(item.five_year_usd for item in items)), strict=True):
+            if share > 0:
+                at = self.place
+                price = Price(
+                    at.provider, at.region, name, "share", Term.ON_DEMAND, share, "the user", at.date, PriceLabel.STATED
+                )
+                found.append(CostItem(Tier.CHARGES, name, usd, f"{share:.4g} of {of}", price, years))
+        return tuple(found)
 
 
 def bill(topology: Topology, pricer: Pricer, application: Price, database: Price, shape: StandbyShape) -> Bill:
-    """The whole bill of a deployment: production, recovery site, staging, development."""
+    """The whole bill of a deployment: production, recovery site, staging, development, and the charges on them."""
     nodes = pricer.application(topology.application, topology.nodes, application)
     one_database = pricer.database(topology.database, topology.volume, 1, database)
     databases = pricer.database(topology.database, topology.volume, 2, database) if topology.standby else one_database
     copies = pricer.copies(shape).items([*nodes, *one_database, *pricer.rest])
-    return Bill((*nodes, *databases, *pricer.rest, *copies, *pricer.development))
+    net = (*nodes, *databases, *pricer.rest, *copies, *pricer.development)
+    return Bill((*net, *pricer.charges(net)), pricer.own_ends)

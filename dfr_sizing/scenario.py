@@ -202,6 +202,8 @@ class Prices(_Section):
     usd_rate: Range = _default("prices.usd_rate")
     staging_share: Range = _default("prices.staging_share")
     staging_hours_share: Range = _default("prices.staging_hours_share")
+    overhead_share: Range = _default("prices.overhead_share")
+    tax_share: Range = _default("prices.tax_share")
     own: dict[str, PositiveFinite] = Field(
         default_factory=dict, description="own prices for on-premises and private cloud, by the names of the ledger"
     )

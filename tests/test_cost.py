@@ -73,12 +73,12 @@ def test_the_bill_is_the_sum_of_its_items_and_of_its_tiers() -> None:
 
 def test_the_years_add_up_to_the_bill_and_what_is_stored_grows() -> None:
     found = billed(Strategy.WARM_STANDBY, standby=True)
-    assert len(found.by_year) == 5
-    assert sum(found.by_year) == pytest.approx(found.five_year_usd)
-    assert list(found.by_year) == sorted(found.by_year)
+    assert len(found.by_year_usd) == 5
+    assert sum(found.by_year_usd) == pytest.approx(found.five_year_usd)
+    assert list(found.by_year_usd) == sorted(found.by_year_usd)
     # GiB of RDS gp3 at the end of each year, twice for the standby, once more for the second site and for staging
     grown = 12 * 0.115 * (390 - 130) * 4 + 12 * 0.023 * (50 - 10) * 2 + 12 * 0.095 * (350 - 70) * 2
-    assert found.by_year[-1] - found.by_year[0] == pytest.approx(grown)
+    assert found.by_year_usd[-1] - found.by_year_usd[0] == pytest.approx(grown)
 
 
 def test_a_price_that_is_missing_is_never_free() -> None:

@@ -48,6 +48,9 @@ HOURS_PER_YEAR = 8760.0
 OWN_PROVIDERS = ("on-premises", "private-cloud")
 PREFIX = "own_hosting."
 
+PriceEnd = dict[tuple[str, str], float]
+"""USD by item and unit."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnHosting:
@@ -122,6 +125,29 @@ def own_hosting_prices(
                 hosting.date,
                 PriceLabel.ASSUMED,
             )
+
+
+def own_price_ends(
+    hosting: OwnHosting, place: Place, instances: Iterable[InstanceType], disks: Iterable[DiskType]
+) -> dict[str, tuple[PriceEnd, PriceEnd]]:
+    """Compute the prices of a place with each input that is a range at its low and its high end, the others at mid.
+
+    By the input's key: USD by item and unit. Empty for a cloud; an input that the user gave is no range any more.
+    """
+    if place.provider not in OWN_PROVIDERS:
+        return {}
+    shapes, volumes = tuple(instances), tuple(disks)
+
+    def at(key: str, value: float) -> PriceEnd:
+        prices = own_hosting_prices(with_overrides(hosting, {key: value}), (place,), shapes, volumes)
+        return {(price.item, price.unit): price.usd for price in prices}
+
+    ranges = {line.name.removeprefix(PREFIX): line.value for line in hosting.assumptions}
+    return {
+        key: (at(key, value.low), at(key, value.high))
+        for key, value in ranges.items()
+        if isinstance(value, Interval) and not value.is_exact
+    }
 
 
 @dataclass(frozen=True, slots=True)

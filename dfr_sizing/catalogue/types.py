@@ -29,6 +29,7 @@ class Role(StrEnum):
 class PriceLabel(StrEnum):
     """How a price is known."""
 
+    STATED = "stated"  # by the user, for himself
     LISTED = "listed"  # read in the provider's list or a dated copy of it
     CONVERTED = "converted"  # from another unit or currency, by arithmetic alone
     ESTIMATED = "estimated"  # from a price elsewhere by a stated rule

@@ -14,6 +14,7 @@ from importlib import resources
 from typing import Any
 
 from dfr_sizing.cost import Bill, CostItem, Tier
+from dfr_sizing.cost_interval import BillInterval, bill_interval
 from dfr_sizing.demand import database_bytes, farmers_in_year, filestore_bytes
 from dfr_sizing.interval import Interval
 from dfr_sizing.plan.choice_json import choice_json
@@ -203,15 +204,33 @@ def _bill(bill: Bill, money: Money) -> Json:
     found = _amounts(money, bill.monthly_usd, bill.five_year_usd)
     if not money.is_dollar:
         found |= {"currency": money.currency, "usd_rate": money.rate}
-    found["by_year_usd"] = bill.by_year
-    tiers = {str(tier): bill.of_tier(tier) for tier in Tier}
-    found["tiers"] = {tier: _amounts(money, monthly, _five_years(bill, tier)) for tier, monthly in tiers.items()}
+    found["by_year_usd"] = bill.by_year_usd
+    found |= _interval(bill_interval(bill))
+    found["tiers"] = {str(tier): _tier(bill, tier, money) for tier in Tier}
     found["items"] = [_item(item, money) for item in bill.items]
     return found
 
 
-def _five_years(bill: Bill, tier: str) -> float:
-    return sum(item.five_year_usd for item in bill.items if item.tier == tier)
+def _interval(known: BillInterval) -> Json:
+    """How well the bill is known by its prices, and the widest reasons."""
+    return {
+        "five_year_usd_by_prices": known.five_year_usd,
+        "least_known": [
+            {
+                "name": each.name,
+                "known_as": each.known_as,
+                "source": each.source,
+                "less_usd": each.less_usd,
+                "more_usd": each.more_usd,
+            }
+            for each in known.largest
+        ],
+    }
+
+
+def _tier(bill: Bill, tier: Tier, money: Money) -> Json:
+    years = bill.tier_by_year_usd(tier)
+    return {**_amounts(money, bill.of_tier(tier), sum(years)), "by_year_usd": years}
 
 
 def _item(item: CostItem, money: Money) -> Json:
@@ -219,6 +238,7 @@ def _item(item: CostItem, money: Money) -> Json:
         "tier": item.tier,
         "name": item.name,
         **_amounts(money, item.monthly_usd, item.five_year_usd),
+        "by_year_usd": item.by_year_usd,
         "basis": item.basis,
         "label": item.price.label,
         "price_date": item.price.date,

@@ -14,8 +14,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select
 from dfr_sizing.catalogue import Price
 from dfr_sizing.configuration.setting import managed_as
 from dfr_sizing.cost import Tier
+from dfr_sizing.cost_interval import bill_interval
 from dfr_sizing.demand import demand
-from dfr_sizing.drivers import rule
+from dfr_sizing.drivers import data_rows, rule
 from dfr_sizing.growth import Growth
 from dfr_sizing.plan import choice_words, words
 from dfr_sizing.plan.as_json import by_size, storage_years
@@ -25,6 +26,7 @@ from dfr_sizing.plan.money import Money
 from dfr_sizing.plan.recovery_words import backups_sentence, cable_sentence
 from dfr_sizing.recommend.types import Recommendation, SituationResult
 from dfr_sizing.recovery import Strategy, kinds
+from dfr_sizing.recovery.types import CLOUDS
 from dfr_sizing.topology import GIB
 
 STALE_DAYS = 180
@@ -42,6 +44,9 @@ def plan_markdown(r: Recommendation, on: date, pictures: Mapping[str, str]) -> s
         pictures=pictures,
         money=Money.of(r.scenario),
         tiers=[tier for tier in Tier if any(plan.bill.of_tier(tier) for plan in plans)],
+        best_tiers=[tier for tier in Tier if r.recommended.bill.of_tier(tier)],
+        known=bill_interval(r.recommended.bill),
+        not_billed=not_billed(r),
         swings=by_size(r.sensitivities),
         fails=break_point(r),
         settings=settings_json(r),
@@ -66,6 +71,20 @@ def stale_prices(r: Recommendation, on: date) -> list[tuple[Price, int]]:
     """Prices of any option that are too old, oldest first, with their age in days."""
     prices = {price: None for plan in (r.recommended, *r.alternatives) for price in plan.bill.stale(on, STALE_DAYS)}
     return sorted(((price, (on - price.date).days) for price in prices), key=lambda pair: (-pair[1], pair[0].item))
+
+
+def not_billed(r: Recommendation) -> list[tuple[str, str]]:
+    """What no line of the bill pays for, each with a sentence why."""
+    where = "cloud" if r.recommended.topology.place.provider in CLOUDS else "own"
+    rows = [(row["name"], row["why"]) for row in data_rows("not_billed.toml").values() if where in row["where"]]
+    prices, unstated = r.scenario.prices, []
+    for name, field, share in (
+        ("taxes", "tax_share", prices.tax_share),
+        ("overheads", "overhead_share", prices.overhead_share),
+    ):
+        if share.mid == 0:
+            unstated.append((name, f"Whether and what you pay is yours to state, in prices.{field}."))
+    return [*unstated, *rows]
 
 
 def cell(value: object) -> str:

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from dfr_sizing.catalogue import InstanceType
 from dfr_sizing.cost import Tier
+from dfr_sizing.cost_interval import bill_interval
 from dfr_sizing.plan.as_json import by_size
 from dfr_sizing.plan.latency import break_point, class_title
 from dfr_sizing.plan.money import Money
@@ -26,6 +27,7 @@ from dfr_sizing.plan.words import (
     minutes,
     model_error,
     number,
+    price_range,
     quantity,
     share,
     signed_share,
@@ -173,13 +175,14 @@ def _facts(r: Recommendation, money: Money) -> list[RenderableType]:
     tiers = ", ".join(f"{tier} {money.figure(plan.bill.of_tier(tier))}" for tier in Tier if plan.bill.of_tier(tier))
     rate = f"; {money.rate_text}" if money.rate_text else ""
     five = f"{money.text(plan.bill.five_year_usd)} in five years"
+    prices = price_range(bill_interval(plan.bill))
     return [
         _fact(
             "Recovery",
             f"{plan.strategy}: RTO {minutes(rto.p50)} to {minutes(rto.p95)}, "
             f"RPO {minutes(rpo.p50)} to {minutes(rpo.p95)}{points}",
         ),
-        _fact("Cost", f"{money.text(plan.bill.monthly_usd)} a month ({tiers}), {five}{rate}"),
+        _fact("Cost", f"{money.text(plan.bill.monthly_usd)} a month ({tiers}), {five}{rate}; prices {prices}"),
         _fact("Bottleneck", _bottleneck(plan.bottleneck)),
         _fact("Fails at", _fails_at(r)),
         _fact("Closed form", crosscheck(r.crosscheck)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from dfr_sizing.cost_interval import BillInterval
 from dfr_sizing.interval import Interval
 from dfr_sizing.recommend.types import CrossCheck, Plan, TargetCheck
 
@@ -71,6 +72,13 @@ def spread(low: float, high: float, unit: str) -> str:
 def signed_share(value: float) -> str:
     """A share with its sign: ``+31 %``."""
     return f"{100.0 * value:+.0f} %" if math.isfinite(value) else NO_DATA
+
+
+def price_range(found: BillInterval) -> str:
+    """How far the bill may be off by its prices, and by which most: ``-4 % to +6 %, most by database (estimated)``."""
+    most = ", ".join(f"{each.name} ({each.known_as})" for each in found.largest)
+    ends = f"{signed_share(found.below)} to {signed_share(found.above)}"
+    return f"{ends}, most by {most}" if most else ends
 
 
 def verdict(check: TargetCheck) -> str:

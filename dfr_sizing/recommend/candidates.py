@@ -135,8 +135,8 @@ def _costed(
         of_applications = [copies.amounts(items) for items in nodes]
         of_databases = [copies.amounts(items, 2 if way.standby else 1) for items in storage]
         rest = copies.amounts(pricer.rest)
-        row = tuple(total((part, of_databases[0], rest), development) for part in of_applications)
-        column = tuple(total((of_applications[0], part, rest), development) for part in of_databases)
+        row = tuple(total((part, of_databases[0], rest), development, pricer.terms) for part in of_applications)
+        column = tuple(total((of_applications[0], part, rest), development, pricer.terms) for part in of_databases)
         yield PlaceOptions(pricer.place, pricer, way, tuple(applications), tuple(databases), row, column, base=row[0])
 
 

@@ -117,7 +117,13 @@ def _backups(scenario: Scenario, wal_bytes_per_s_farmer: float, profile: Recover
 
 def _terms(scenario: Scenario) -> Terms:
     prices = scenario.prices
-    return Terms(Term(prices.term), prices.staging_share.mid, prices.staging_hours_share.mid)
+    return Terms(
+        Term(prices.term),
+        prices.staging_share.mid,
+        prices.staging_hours_share.mid,
+        prices.overhead_share.mid,
+        prices.tax_share.mid,
+    )
 
 
 def _volumes(scenario: Scenario, backups: Stored) -> Volumes:
