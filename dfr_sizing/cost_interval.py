@@ -115,7 +115,7 @@ def _error(item: CostItem, newest: date) -> Interval:
         return Interval.exactly(0.0)
     label, drift = _rule(str(item.price.label)), _rule("drift_a_year")
     years = (newest - item.price.date).days / DAYS_A_YEAR
-    return Interval(label.low - 1.0 + years * drift.low, 0.0, label.high - 1.0 + years * drift.high)
+    return Interval(label.low - 1.0 + years * (drift.low - 1.0), 0.0, label.high - 1.0 + years * (drift.high - 1.0))
 
 
 def _rule(name: str) -> Interval:

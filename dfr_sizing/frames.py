@@ -53,6 +53,7 @@ def bill(plan: Plan) -> pd.DataFrame:
             "item": item.name,
             "USD a month": item.monthly_usd,
             "USD in five years": item.five_year_usd,
+            **{f"USD in year {year}": usd for year, usd in enumerate(item.by_year_usd, 1)},
             "basis": item.basis,
             "price": str(item.price.label),
             "price date": item.price.date,

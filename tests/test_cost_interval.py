@@ -67,7 +67,7 @@ def test_a_price_drifts_with_its_age_counted_to_the_newest_of_the_bill() -> None
     years = (TODAY - old).days / 365.25
     found = known([item(1000.0, PriceLabel.LISTED, "a", old), item(1e-9, PriceLabel.LISTED, "b")])
     assert found.five_year_usd.high - 1000 == pytest.approx(
-        1000 * (error("listed").high - 1 + years * error("drift_a_year").high)
+        1000 * (error("listed").high - 1 + years * (error("drift_a_year").high - 1))
     )
     alone = known([item(1000.0, PriceLabel.LISTED, "a", old)])
     assert alone.five_year_usd.high == pytest.approx(1000 * error("listed").high)

@@ -53,6 +53,7 @@ LIST = {
         M5,
         product("Compute Instance", offer(0.4), instanceType="m5.xlarge", operatingSystem="Windows"),
         product("Compute Instance", offer(9.9), instanceType="x9.huge", operatingSystem="Linux"),
+        product("Compute Instance", offer(0.3), instanceType="m5.xlarge", locationType="AWS Outposts"),
     ],
     ("AmazonRDS", "Machine"): [
         product("Database Instance", offer(0.41), instanceType="db.m5.xlarge", databaseEngine="PostgreSQL"),

@@ -73,9 +73,9 @@ def served(change: Callable[[list[Sku]], list[Sku]], status: int = 200) -> Itera
                 send(self, status, b'{"error": {"message": "API key not valid: ' + CANARY.encode() + b'"}}')
                 return
             at = urlsplit(self.path)
-            skip = int(parse_qs(at.query).get("pageToken", ["0"])[0])
+            skip = int(parse_qs(at.query).get("pageToken", ["a+b/0=&"])[0].removeprefix("a+b/").removesuffix("=&"))
             found = change(COMPUTE) if "6F81-5844-456A" in at.path else SQL
-            token = str(skip + 5) if skip + 5 < len(found) else ""
+            token = f"a+b/{skip + 5}=&" if skip + 5 < len(found) else ""
             send(self, 200, json.dumps({"skus": found[skip : skip + 5], "nextPageToken": token}).encode())
 
         def log_message(self, *_: object) -> None:

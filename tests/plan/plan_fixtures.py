@@ -163,7 +163,13 @@ def bill_of(scenario: Scenario, bought: Topology, strategy: Strategy) -> Bill:
     pricer = Pricer(
         catalogue,
         bought.place,
-        Terms(place_prices[bought.application.name].term, prices.staging_share.mid, prices.staging_hours_share.mid),
+        Terms(
+            place_prices[bought.application.name].term,
+            prices.staging_share.mid,
+            prices.staging_hours_share.mid,
+            prices.overhead_share.mid,
+            prices.tax_share.mid,
+        ),
         volumes,
     )
     return bill(
@@ -233,9 +239,9 @@ def plan(scenario: Scenario, name: str, bought: Topology, strategy: Strategy, fa
     )
 
 
-def scenario(currency: str, rate: tuple[float, float, float]) -> Scenario:
+def scenario(currency: str, rate: tuple[float, float, float], tax_share: float) -> Scenario:
     """Two million farmers."""
-    prices = Prices.model_validate({"currency": currency, "usd_rate": list(rate)})
+    prices = Prices.model_validate({"currency": currency, "usd_rate": list(rate), "tax_share": tax_share})
     return Scenario(registry=Registry(farmers=2_000_000), prices=prices)
 
 
@@ -307,9 +313,11 @@ def database_advice(asked: Scenario) -> DatabaseAdvice:
 
 
 @cache
-def recommendation(currency: str = "USD", rate: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Recommendation:
+def recommendation(
+    currency: str = "USD", rate: tuple[float, float, float] = (1.0, 1.0, 1.0), tax_share: float = 0.0
+) -> Recommendation:
     """The whole answer."""
-    asked = scenario(currency, rate)
+    asked = scenario(currency, rate, tax_share)
     recommended = plan(asked, "recommended", topology(4, standby=True), Strategy.WARM_STANDBY, 1.0)
     cost = recommended.bill.five_year_usd
     model = load_model()

@@ -95,6 +95,23 @@ def test_items_add_up_to_the_bill(answer: Recommendation) -> None:
     assert cost["five_year_usd"] == pytest.approx(60 * cost["monthly_usd"], rel=1e-5)
 
 
+def test_years_add_up_to_the_bill_in_every_row(answer: Recommendation) -> None:
+    cost = recommendation_json(answer)["recommendation"]["cost"]
+    for row in (cost, *cost["tiers"].values(), *cost["items"]):
+        assert len(row["by_year_usd"]) == 5
+        assert sum(row["by_year_usd"]) == pytest.approx(row["five_year_usd"], rel=1e-5)
+    assert cost["by_year_usd"] == sorted(cost["by_year_usd"])
+
+
+def test_the_bill_has_its_range_and_three_reasons(answer: Recommendation) -> None:
+    cost = recommendation_json(answer)["recommendation"]["cost"]
+    known = cost["five_year_usd_by_prices"]
+    assert known["low"] < known["mid"] == cost["five_year_usd"] < known["high"]
+    widths = [row["less_usd"] + row["more_usd"] for row in cost["least_known"]]
+    assert len(widths) == 3
+    assert widths == sorted(widths, reverse=True)
+
+
 def test_currency_is_dollars_times_rate(in_paanga: Recommendation) -> None:
     cost = recommendation_json(in_paanga)["recommendation"]["cost"]
     assert cost["currency"] == "TOP"

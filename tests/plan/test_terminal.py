@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from dfr_sizing.cost_interval import bill_interval
 from dfr_sizing.plan import terminal, words
 from dfr_sizing.recommend.types import Infeasible, Recommendation, Rejection
 
@@ -111,6 +112,13 @@ def test_says_what_an_architect_asks(answer: Recommendation) -> None:
         assert word in shown
     assert "officers_at_once_per_100k 10 (5 to 30)" in shown
     assert "p95 11 %" in shown
+
+
+def test_the_cost_says_how_well_its_prices_are_known(answer: Recommendation) -> None:
+    shown = " ".join(printed(answer, 100).split())
+    known = bill_interval(answer.recommended.bill)
+    assert f"prices {words.price_range(known)}" in shown
+    assert all(each.name in words.price_range(known) for each in known.largest)
 
 
 def test_closed_form_stands_beside_the_simulation(answer: Recommendation) -> None:

@@ -8,15 +8,19 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import plan_fixtures
 import pytest
 
+from dfr_sizing.cost_interval import bill_interval
 from dfr_sizing.errors import InputError
+from dfr_sizing.interval import Interval
 from dfr_sizing.ledger import Assumption, Label
 from dfr_sizing.plan import latency, markdown, pictures, words
 from dfr_sizing.plan.as_json import dump, recommendation_json
 from dfr_sizing.plan.write import CONFIGURATION, check_out, write_plan
 from dfr_sizing.recommend.types import Recommendation
 from dfr_sizing.recovery import kinds
+from dfr_sizing.scenario import Prices
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -74,6 +78,49 @@ def test_bill_rejections_conditions_and_failures_are_in_the_plan(answer: Recomme
         assert f"| {kinds()[told.failure].title} |" in text
     for sentence in (*answer.conditions, *answer.warnings):
         assert f"- {sentence}" in text
+
+
+def test_the_bill_is_in_the_plan_by_year_with_its_range(answer: Recommendation, text: str) -> None:
+    bill = answer.recommended.bill
+    years = [f"**{usd:,.0f}**" for usd in (*bill.by_year_usd, bill.five_year_usd)]
+    assert f"| **all** | {' | '.join(years)} |" in text
+    known = bill_interval(bill)
+    assert f"USD {known.five_year_usd.low:,.0f} to {known.five_year_usd.high:,.0f} in five years" in text
+    assert len(known.largest) == 3
+    for each in known.largest:
+        assert f"| {each.name} | {each.known_as} | {each.less_usd:,.0f} | {each.more_usd:,.0f} |" in text
+
+
+def test_what_the_bill_leaves_out_is_in_the_plan_and_taxes_only_while_none_are_stated(
+    answer: Recommendation, text: str
+) -> None:
+    said = text.partition("Not included in the bill:")[2].partition("Prices more than")[0]
+    for name in ("taxes", "overheads", "NAT gateway", "support plan", "container orchestration", "people"):
+        assert f"- {name}: " in said
+    assert "prices.tax_share" in said
+    stated = answer.scenario.model_copy(update={"prices": Prices(tax_share=Interval.exactly(0.15))})
+    names = {name for name, _ in markdown.not_billed(replace(answer, scenario=stated))}
+    assert "taxes" not in names
+    assert "overheads" in names
+
+
+def test_own_hosting_leaves_out_other_things(answer: Recommendation) -> None:
+    place = replace(answer.recommended.topology.place, provider="on-premises")
+    at_home = replace(answer.recommended, topology=replace(answer.recommended.topology, place=place))
+    names = {name for name, _ in markdown.not_billed(replace(answer, recommended=at_home))}
+    assert "building, land and the link of the offices" in names
+    assert "NAT gateway" not in names
+
+
+def test_taxes_are_in_the_bill_where_they_are_stated(on: date, tmp_path: Path) -> None:
+    taxed = plan_fixtures.recommendation(tax_share=0.15)
+    write_plan(taxed, tmp_path / "plan", on)
+    text = (tmp_path / "plan" / "plan.md").read_text(encoding="utf-8")
+    assert "| charges | taxes | " in text
+    assert "- taxes: " not in text
+    net = plan_fixtures.recommendation().recommended.bill.five_year_usd
+    assert taxed.recommended.bill.five_year_usd == pytest.approx(1.15 * net)
+    assert taxed.recommended.bill.stale(on, 0) == plan_fixtures.recommendation().recommended.bill.stale(on, 0)
 
 
 def test_closed_form_is_in_the_plan_by_class(answer: Recommendation, text: str) -> None:

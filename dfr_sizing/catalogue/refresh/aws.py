@@ -23,6 +23,8 @@ from dfr_sizing.catalogue.types import Price, PriceLabel, Term
 
 SOURCE = "https://api.pricing.us-east-1.amazonaws.com"
 MOST_PAGES = 400
+REGIONAL = "AWS Region"
+"""Outposts and local zones stand in the same list, some under their region's code, at other prices."""
 MACHINES = {
     "operatingSystem": "Linux",
     "preInstalledSw": "NA",
@@ -59,7 +61,7 @@ def listed(
     for region in regions:
         told: dict[tuple[str, str, Term], float] = {}
         for service, asked in QUESTIONS:
-            for product in _products(pages, client, service, {**asked, "regionCode": region}):
+            for product in _products(pages, client, service, {**asked, "regionCode": region, "locationType": REGIONAL}):
                 item, unit = _item(product, service, region)
                 if item in items:
                     for term, usd in _terms(product, item, unit):
@@ -122,6 +124,8 @@ def _item(product: Product, service: str, region: str) -> tuple[str, str]:
     of = product["product"].get("attributes") or {}
     if of.get("regionCode", region) != region:
         raise SourceError(f"the source answers for {of['regionCode']}, not {region}: nothing was changed")
+    if of.get("locationType", REGIONAL) != REGIONAL:
+        return "", "hour"
     if product["product"].get("productFamily") == "Storage":
         return str(of.get("volumeApiName", "")), "gib-month"
     if str(of.get("usagetype", "")).endswith("RDS:GP3-Storage"):

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
+from urllib.parse import quote
 
 from dfr_sizing.catalogue.catalogue import Catalogue
 from dfr_sizing.catalogue.refresh.pages import Pages, SourceError
@@ -72,7 +73,8 @@ def _skus(pages: Pages, address: str) -> Iterator[Sku]:
     """All units of a service, page by page."""
     token, seen = "", set[str]()
     while True:
-        page = pages.page(f"{address}?currencyCode=USD&pageSize=5000" + (f"&pageToken={token}" if token else ""))
+        further = f"&pageToken={quote(token, safe='')}" if token else ""
+        page = pages.page(f"{address}?currencyCode=USD&pageSize=5000{further}")
         skus = page.get("skus") if isinstance(page, dict) else None
         if not isinstance(skus, list):
             raise SourceError(f"{address} gave a page without its units: nothing was changed")
