@@ -1,12 +1,18 @@
 """The command line as a user meets it: what it prints, how it ends, what it leaves behind."""
 
+import fcntl
 import json
 import os
+import pty
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -43,6 +49,9 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
         (("compare", "aws/eu-west-1"), "--farmers"),
         (("compare", "no-such-plan.json"), "no-such-plan.json"),
         (("check-baseline",), "--farmers"),
+        (("catalogue", "show", "--item", "z9.huge"), "z9.huge"),
+        (("catalogue", "refresh", "--provider", "alibaba", "--into", "prices"), "alibaba"),
+        (("--farmers", "2e6", "--catalogue", "no-such-folder"), "no-such-folder"),
         (("check-baseline", "--farmers", "2e6", "--provider", "alibaba"), "alibaba"),
         ((), "--farmers"),
     ],
@@ -85,12 +94,35 @@ def test_infeasible_ends_with_status_3_and_names_the_limit() -> None:
     assert json.loads(as_json.stdout)["feasible"] is False
 
 
-def test_the_answer_fits_a_screen_and_the_plan_is_written_whole(tmp_path: Path) -> None:
+def on_a_terminal(rows: int, columns: int, *arguments: str) -> str:
+    """What a terminal of that size shows, colours left out."""
+    screen, program = pty.openpty()
+    fcntl.ioctl(program, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    command = [sys.executable, "-m", "dfr_sizing", *arguments]
+    shown = b""
+    with subprocess.Popen(command, stdout=program, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as running:
+        os.close(program)
+        with suppress(OSError):  # Linux says EIO where the other end is closed
+            while piece := os.read(screen, 65_536):
+                shown += piece
+        assert running.wait() == 0
+    os.close(screen)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+
+
+def test_the_answer_fits_a_screen() -> None:
+    lines = on_a_terminal(48, 80, *ONE_PLACE).splitlines()
+    assert len(lines) <= 48
+    assert max(map(len, lines)) <= 80
+    assert any("Computed" in line for line in lines)
+
+
+def test_a_pipe_gets_every_failure_and_the_plan_is_written_whole(tmp_path: Path) -> None:
     ended = run(*ONE_PLACE, "--out", str(tmp_path / "plan"))
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
-    assert len(lines) <= 50
     assert max(map(len, lines)) <= 100
+    assert any(line.startswith("ransomware") for line in lines)
     assert "pass" in ended.stdout
     assert (tmp_path / "plan" / "plan.md").is_file()
     read = json.loads((tmp_path / "plan" / "plan.json").read_text())
