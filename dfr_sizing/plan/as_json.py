@@ -13,10 +13,9 @@ from datetime import date
 from importlib import resources
 from typing import Any
 
-from dfr_sizing.cost import Bill, CostItem, Tier
-from dfr_sizing.cost_interval import BillInterval, bill_interval
 from dfr_sizing.demand import database_bytes, farmers_in_year, filestore_bytes
 from dfr_sizing.interval import Interval
+from dfr_sizing.plan.bill_json import amounts_json, bill_json
 from dfr_sizing.plan.choice_json import choice_json
 from dfr_sizing.plan.database_json import database_json, settings_json
 from dfr_sizing.plan.latency import break_point
@@ -58,7 +57,11 @@ def recommendation_json(r: Recommendation) -> Json:
         {
             "schema_version": SCHEMA_VERSION,
             "feasible": True,
-            "recommendation": {**_bought(best), "farmers_design": r.farmers_design, "cost": _bill(best.bill, money)},
+            "recommendation": {
+                **_bought(best),
+                "farmers_design": r.farmers_design,
+                "cost": bill_json(best.bill, money),
+            },
             "alternatives": [_alternative(plan, money) for plan in r.alternatives],
             "targets": [target_json(check) for check in best.targets],
             "recovery": recovery_json(best, r.recovery),
@@ -192,66 +195,12 @@ def _database(topology: Topology) -> Json:
     }
 
 
-def _amounts(money: Money, monthly_usd: float, five_year_usd: float) -> Json:
-    """Dollars, and the asked currency beside them where it is another one."""
-    amounts: Json = {"monthly_usd": monthly_usd, "five_year_usd": five_year_usd}
-    if not money.is_dollar:
-        amounts |= {"monthly_local": money.span(monthly_usd), "five_year_local": money.span(five_year_usd)}
-    return amounts
-
-
-def _bill(bill: Bill, money: Money) -> Json:
-    found = _amounts(money, bill.monthly_usd, bill.five_year_usd)
-    if not money.is_dollar:
-        found |= {"currency": money.currency, "usd_rate": money.rate}
-    found["by_year_usd"] = bill.by_year_usd
-    found |= _interval(bill_interval(bill))
-    found["tiers"] = {str(tier): _tier(bill, tier, money) for tier in Tier}
-    found["items"] = [_item(item, money) for item in bill.items]
-    return found
-
-
-def _interval(known: BillInterval) -> Json:
-    """How well the bill is known by its prices, and the widest reasons."""
-    return {
-        "five_year_usd_by_prices": known.five_year_usd,
-        "least_known": [
-            {
-                "name": each.name,
-                "known_as": each.known_as,
-                "source": each.source,
-                "less_usd": each.less_usd,
-                "more_usd": each.more_usd,
-            }
-            for each in known.largest
-        ],
-    }
-
-
-def _tier(bill: Bill, tier: Tier, money: Money) -> Json:
-    years = bill.tier_by_year_usd(tier)
-    return {**_amounts(money, bill.of_tier(tier), sum(years)), "by_year_usd": years}
-
-
-def _item(item: CostItem, money: Money) -> Json:
-    return {
-        "tier": item.tier,
-        "name": item.name,
-        **_amounts(money, item.monthly_usd, item.five_year_usd),
-        "by_year_usd": item.by_year_usd,
-        "basis": item.basis,
-        "label": item.price.label,
-        "price_date": item.price.date,
-        "source": item.price.source,
-    }
-
-
 def _alternative(plan: Plan, money: Money) -> Json:
     return {
         "name": plan.name,
         **_bought(plan),
         "strategy": plan.strategy,
-        "cost": _amounts(money, plan.bill.monthly_usd, plan.bill.five_year_usd),
+        "cost": amounts_json(money, plan.bill.monthly_usd, plan.bill.five_year_usd),
         "passed": plan.passed,
         "targets": [target_json(check) for check in plan.targets],
     }

@@ -233,6 +233,10 @@ def test_a_killed_refresh_keeps_the_old_catalogue_whole(source: Source, tmp_path
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     assert usd(read_catalogue(into), "Standard_D4s_v3") == pytest.approx(0.264)
     assert [path.name for path in into.iterdir() if path.suffix not in {".csv", ".toml"}] == []
+    for left in tmp_path.glob(".prices.*"):
+        os.utime(left, (0, 0))
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert list(tmp_path.glob(".prices.*")) == []
 
 
 def test_a_folder_that_holds_no_catalogue_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -14,11 +15,16 @@ from pathlib import Path
 from dfr_sizing.catalogue.reader import read_catalogue
 from dfr_sizing.catalogue.types import Price
 
+LEFT_S = 3600.0
+"""Age from which a folder beside the catalogue is nobody's any more: no refresh takes so long between two pages."""
 COLUMNS = ("provider", "region", "item", "unit", "term", "usd", "source", "date", "label")
 
 
 def own_copy(folder: Path) -> None:
     """Make a folder that holds the shipped catalogue, unless it is there: whole or not at all. Raises OSError."""
+    for left in folder.parent.glob(f".{folder.name}.*"):  # by a run that was killed
+        if time.time() - left.stat().st_mtime > LEFT_S:
+            shutil.rmtree(left, ignore_errors=True)
     if folder.exists():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
