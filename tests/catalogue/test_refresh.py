@@ -210,6 +210,22 @@ def test_a_jump_is_believed_where_somebody_says_so(source: Source, tmp_path: Pat
     assert 99.0 in {price.usd for price in read_catalogue(tmp_path / "prices").prices}
 
 
+@pytest.mark.parametrize("product", ["Dsv3 Series Cloud Services", "Virtual Machines Dsv3 Series CloudServices"])
+@pytest.mark.parametrize("since", [{}, {"effectiveStartDate": "2026-03-01T00:00:00Z"}])
+def test_cloud_services_under_a_machines_name_are_no_machine(
+    source: Source, tmp_path: Path, product: str, since: dict[str, str]
+) -> None:
+    """They have the machine's armSkuName, mostly a price of their own, and sometimes a later date."""
+    assert refresh(source, tmp_path / "plain", "--yes").exit_code == 0
+    source.change = lambda items: [
+        *items,
+        items[0] | since | {"productName": product, "retailPrice": 2 * items[0]["retailPrice"]},
+    ]
+    assert refresh(source, tmp_path / "with", "--yes").exit_code == 0
+    file = "prices_azure.csv"
+    assert (tmp_path / "with" / file).read_text() == (tmp_path / "plain" / file).read_text()
+
+
 def _slowly(_number: int, _handler: BaseHTTPRequestHandler) -> bool:
     time.sleep(0.02)
     return False

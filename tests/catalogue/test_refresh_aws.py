@@ -63,7 +63,10 @@ LIST = {
         product("Storage", offer(0.088, "GB-Mo"), volumeApiName="gp3"),
         product("Storage", offer(0.05, "GB-Mo"), volumeApiName="sc1"),
     ],
-    ("AmazonRDS", "Store"): [product("Database Storage", offer(0.127, "GB-Mo"), usagetype="EU-RDS:GP3-Storage")],
+    ("AmazonRDS", "Store"): [
+        product("Database Storage", offer(0.127, "GB-Mo"), usagetype="EU-RDS:GP3-Storage", databaseEngine="Any"),
+        product("Database Storage", offer(0.2, "GB-Mo"), usagetype="EU-RDS:GP3-Storage", databaseEngine="SQL Server"),
+    ],
 }
 
 

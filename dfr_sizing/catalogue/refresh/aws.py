@@ -129,7 +129,8 @@ def _item(product: Product, service: str, region: str) -> tuple[str, str]:
     if product["product"].get("productFamily") == "Storage":
         return str(of.get("volumeApiName", "")), "gib-month"
     if str(of.get("usagetype", "")).endswith("RDS:GP3-Storage"):
-        return "rds-gp3", "gib-month"
+        ours = of.get("databaseEngine", "Any") in {"Any", "PostgreSQL"}
+        return ("rds-gp3" if ours else ""), "gib-month"
     wanted = {"databaseEngine": "PostgreSQL"} if service == "AmazonRDS" else MACHINES
     as_asked = all(of.get(field, value) == value for field, value in wanted.items())
     return (str(of.get("instanceType", "")) if as_asked else ""), "hour"

@@ -24,6 +24,8 @@ MOST_PAGES = 400
 HOURS_OF_TERM = {"1 Year": (Term.ONE_YEAR, 8760.0), "3 Years": (Term.THREE_YEARS, 3 * 8760.0)}
 """A reservation is priced for its whole term."""
 TIERS = {"General Purpose": "GP_", "Memory Optimized": "MO_"}
+OTHER_PRODUCTS = re.compile(r"Windows|Cloud ?Services")
+"""Sold under the same armSkuName at other prices: with a Windows licence, or as the old platform Cloud Services."""
 QUESTIONS = (
     "serviceName eq 'Virtual Machines'",
     "serviceName eq 'Azure Database for PostgreSQL'",
@@ -137,7 +139,7 @@ def _read(item: Item, names: set[str], disks: dict[str, int]) -> Iterator[_Told]
         name = f"premium-ssd-{tier[1].lower()}" if tier else ""
         if name in disks and item["unitOfMeasure"] == "1/Month":
             yield _Told(name, "gib-month", Term.ON_DEMAND, price / disks[name], PriceLabel.CONVERTED, ": tier / GiB")
-    elif sku in names and "Windows" not in product and not re.search(r"Spot|Low Priority", item["skuName"]):
+    elif sku in names and not OTHER_PRODUCTS.search(product) and not re.search(r"Spot|Low Priority", item["skuName"]):
         yield from _of_machine(item, sku, price)
 
 

@@ -111,7 +111,7 @@ def _read(sku: Sku) -> tuple[str, str, Term] | None:
 
 
 def _usd(sku: Sku, part: str) -> float:
-    """The rate of a unit, of its first tier that costs something."""
+    """The rate of a unit; of one with a free tier, the rate beyond it."""
     name = sku["description"]
     try:
         expression = sku["pricingInfo"][-1]["pricingExpression"]
