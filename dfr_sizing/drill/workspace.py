@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 from uuid import uuid4
 
 import psutil
@@ -29,6 +30,7 @@ MARK, PHASE = ".dfr-size-drill", "phase"
 LONGEST_SOCKET = 107
 """Bytes of a Unix socket's path, unix(7): sun_path holds 108 with its end."""
 END_AT_MOST_S = 10.0
+LOCK_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +113,30 @@ def clean(folder: Path) -> str:
             return f"nothing is left in {folder}"
         raise InputError("--folder", folder, "a new one, or one that a drill made", "choose another: it is not touched")
     with mark.open(encoding="utf-8") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(held):
             remedy = "wait for its end, or choose another"
-            raise InputError("--folder", folder, "one in which no drill runs", remedy) from None
+            raise InputError("--folder", folder, "one in which no drill runs", remedy)
         with suppress(ValueError, KeyError):
             return _clear(folder, Path(json.load(held)["remote"]))
         return _clear(folder, folder / "remote")
+
+
+def _locked(mark: TextIO) -> bool:
+    """Whether the lock could be had, if not at once then within a moment.
+
+    A drill that was killed while it started a program has left a copy of itself, which holds the lock until it has
+    become that program or has ended.
+    """
+    give_up = time.monotonic() + LOCK_PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
 
 
 def _clear(folder: Path, kept: Path) -> str:

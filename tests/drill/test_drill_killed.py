@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
+import threading
 from pathlib import Path
 
 import psutil
@@ -71,6 +73,17 @@ def test_a_new_drill_clears_what_a_killed_one_left_also_where_backups_are_kept(q
     out, error = second.communicate()
     assert second.returncode == 0, (out, error)
     assert [path.name for path in remote.iterdir()] == ["theirs"]
+    assert not folder.exists()
+
+
+def test_a_lock_that_a_killed_drill_leaves_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    folder = tmp_path / "drill"
+    folder.mkdir()
+    (folder / MARK).write_text("{}")
+    held = (folder / MARK).open()
+    fcntl.flock(held, fcntl.LOCK_EX)
+    threading.Timer(0.3, held.close).start()
+    assert "its start" in clean(folder)
     assert not folder.exists()
 
 
