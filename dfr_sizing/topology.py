@@ -99,8 +99,8 @@ class Topology:
 
 
 def workers_per_node(instance: InstanceType) -> int:
-    """HTTP workers of a node: Odoo's upper rule of 2 x vCPU + 1, and no more than its memory holds."""
-    by_cpu = int(rule("odoo.workers_per_vcpu") * instance.vcpus) + 1
+    """HTTP workers of a node: so many for each vCPU, and no more than its memory holds."""
+    by_cpu = int(rule("odoo.workers_per_vcpu") * instance.vcpus)
     return max(0, min(by_cpu, int(_worker_room_mib(instance) // rule("odoo.worker_memory_mib"))))
 
 

@@ -19,12 +19,14 @@ def odoo_settings(topology: Topology, *, replica: bool = False) -> tuple[Setting
 
 def _processes(topology: Topology) -> tuple[Setting, ...]:
     vcpus, cron = topology.application.vcpus, rules()["odoo.cron_workers"]
-    by_cpu = rule("odoo.workers_per_vcpu") * vcpus + 1
+    per_vcpu, of_cpu = rule("odoo.workers_per_vcpu"), rules()["odoo.workers_per_vcpu"]
     return (
         Setting(
             "workers", str(topology.workers_per_node), "4 (0 in the config template)",
-            f"2 x {vcpus} vCPU + 1, or what {topology.application.memory_gib:g} GiB hold",
-            "2 x vCPU + 1, and no more than memory holds", DEPLOY, by_cpu, "workers",
+            f"{per_vcpu:g} x {vcpus} vCPU, or what {topology.application.memory_gib:g} GiB hold; one is held while "
+            "PostgreSQL works on another host",
+            f"{per_vcpu:g} x vCPU, and no more than memory holds (Odoo's rule: 2 x vCPU + 1, all on one host)",
+            f"{of_cpu.label}: {of_cpu.source}", per_vcpu * vcpus, "workers",
         ),
         Setting(
             "max_cron_threads", f"{rule('odoo.cron_workers'):g}", "2 (default)", "cron workers beside the HTTP workers",

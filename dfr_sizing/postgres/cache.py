@@ -25,8 +25,10 @@ from dfr_sizing.postgres.popularity import FloatArray, Popularity
 
 SURELY_KEPT = 60.0
 """Touches in a round of the hand beyond which a page is taken to stay for good (it leaves once in e^60 rounds)."""
-LOG_T_WITHIN, HALVINGS = (-40.0, 60.0), 36
-"""Logarithm of the seconds between which a characteristic time is looked for, and how often it is halved (to 1e-9)."""
+LOG_T_WITHIN = (-40.0, 60.0)
+"""Logarithm of the seconds between which a characteristic time is looked for."""
+HALVINGS, MOST_STEPS, FILLED_WITHIN = 5, 60, 1e-11
+"""Steps that halve what is left; steps at most; share of the cache's pages to which it is filled at the time found."""
 
 
 class Policy(StrEnum):
@@ -213,13 +215,26 @@ def characteristic_time(relations: Sequence[Relation], pages: float, policy: Pol
 
 
 def _filling_time(held: Callable[[float], float], pages: float) -> float:
-    if held(math.exp(LOG_T_WITHIN[1])) <= pages:
+    """Where ``held`` reaches ``pages``: the Illinois rule (Dowell & Jarratt 1971) on the logarithm of time.
+
+    scipy.optimize would be half of the time in which an answer starts.
+    """
+    (low, high), side = LOG_T_WITHIN, 0
+    below, above = held(math.exp(low)) - pages, held(math.exp(high)) - pages
+    if above <= 0.0:
         return math.inf
-    low, high = LOG_T_WITHIN  # halved here: scipy.optimize would be half of the time in which an answer starts
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if held(math.exp(middle)) <= pages else (low, middle)
-    return math.exp((low + high) / 2.0)
+    middle = low
+    for step in range(MOST_STEPS):
+        # The ends are far from the root and flat: some halvings first.
+        middle = (low + high) / 2.0 if step < HALVINGS else high - above * (high - low) / (above - below)
+        found = held(math.exp(middle)) - pages
+        if abs(found) <= FILLED_WITHIN * pages or high - low <= FILLED_WITHIN:
+            break
+        if found <= 0.0:
+            low, below, above, side = middle, found, above / 2.0 if side < 0 else above, -1
+        else:
+            high, above, below, side = middle, found, below / 2.0 if side > 0 else below, 1
+    return math.exp(middle)
 
 
 def shared_buffers(relations: Sequence[Relation], pages: float, policy: Policy = Policy.CLOCK) -> Cache:

@@ -15,7 +15,7 @@ from dfr_sizing.recommend.recovery_types import Felt
 from dfr_sizing.recommend.trial import job
 from dfr_sizing.recovery.backups import Window
 from dfr_sizing.simulation.load import HourLoad, day_loads
-from dfr_sizing.simulation.outcome import Outcome
+from dfr_sizing.simulation.outcome import Runs
 from dfr_sizing.simulation.run import run_all
 from dfr_sizing.simulation.system import Disk
 from dfr_sizing.topology import Topology
@@ -39,7 +39,7 @@ def begin_felt(
     alone = job(topology, design, load, 0, REQUESTS, seed, SHORTEST_S)
     beside = replace(alone, system=replace(alone.system, disk=left_of(alone.system.disk, topology, window.disk_share)))
     wait = run_all([alone, beside], REPLICATIONS, executor)
-    return lambda: _felt(name, hour, *wait())
+    return lambda: _felt(name, hour, alone.confidence, *wait())
 
 
 def left_of(disk: Disk, topology: Topology, share: float) -> Disk:
@@ -66,10 +66,12 @@ def _busiest_within(design: Design, hours: float) -> tuple[Situation, int, HourL
     return name, hour, load
 
 
-def _felt(name: Situation, hour: int, alone: Outcome, beside: Outcome) -> Felt | None:
+def _felt(name: Situation, hour: int, confidence: float, alone: Runs, beside: Runs) -> Felt | None:
     """The class that comes often and is slowed down most."""
-    often = [of for of, found in alone.classes.items() if found.requests >= ENOUGH and of in beside.classes]
+    there = beside.counted()
+    often = [of for of, requests in alone.counted().items() if requests >= ENOUGH and of in there]
     if not often:
         return None
-    worst = max(often, key=lambda of: beside.classes[of].p95.value / alone.classes[of].p95.value)
-    return Felt(name, hour, worst, alone.classes[worst].p95, beside.classes[worst].p95)
+    p95 = {of: (alone.estimate(of, "p95", confidence), beside.estimate(of, "p95", confidence)) for of in often}
+    worst = max(often, key=lambda of: p95[of][1].value / p95[of][0].value)
+    return Felt(name, hour, worst, *p95[worst])

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache, lru_cache, partial
+from dataclasses import dataclass
+from functools import cache, partial
 
-from dfr_sizing.analytic import ps_slowdown
 from dfr_sizing.catalogue import (
     Catalogue,
     DiskType,
@@ -26,20 +24,19 @@ from dfr_sizing.catalogue import (
 )
 from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
-from dfr_sizing.model import Contention, Model, request_classes
+from dfr_sizing.model import Contention, Model
 from dfr_sizing.recommend.design import Design
+from dfr_sizing.recommend.least_times import LeastTimes
+from dfr_sizing.recommend.promises import PER_SECOND
 from dfr_sizing.recommend.types import IopsSplit
-from dfr_sizing.simulation.load import HourLoad, utilisations
-from dfr_sizing.simulation.system import Cpu, System
+from dfr_sizing.simulation.load import HourLoad
+from dfr_sizing.simulation.system import Cpu
 from dfr_sizing.topology import Topology, Volume, host_cpu, miss_ratio, system_of, workers_per_node
 
 Excuses = Counter[str]
 
 MORE_NODES = 3
 """Nodes of a size that are tried over the fewest that the bounds allow."""
-
-PER_SECOND = {"s": 1.0, "ms": 1e3, "min": 1.0 / 60.0}
-"""The units in which targets are shown, for each second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,124 +184,6 @@ def _monthly(catalogue: Catalogue, place: Place, volume: Volume) -> float:
     return monthly + (extra * catalogue.price(place, volume.disk.name, "iops-month").usd if extra > 0 else 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Sharing:
-    """One hour on the shared hosts of a deployment: utilisation, and response over work under processor sharing."""
-
-    application: float
-    database: float
-    application_slowdown: float
-    database_slowdown: float
-
-
-def sharing(load: HourLoad, system: System, model: Model) -> Sharing:
-    """Mean response over work on the application hosts and on the database (Cohen 1979), contention counted.
-
-    The application nodes are taken as one host: no balancer does better, so that this is a lower bound.
-    """
-    utilised = utilisations(load, system, model)
-    slowdowns = []
-    for rho, cpus in zip(utilised, (system.node_cpu, (system.database_cpu,)), strict=True):
-        first = system.cpus[cpus[0]]
-        pooled = replace(first, cores=first.cores * len(cpus))
-        slowdowns.append(_slowdown(rho * pooled.full_capacity, pooled))
-    return Sharing(utilised[0], utilised[1], slowdowns[0], slowdowns[1])
-
-
-@lru_cache(maxsize=16_384)
-def _slowdown(work_per_s: float, cpu: Cpu) -> float:
-    """Response over work on a host that is asked for so much work a second; many candidates share a host."""
-    hardware_threads = math.ceil(cpu.cores * cpu.threads_per_core)
-    return ps_slowdown(work_per_s, 1.0, cpu.capacity, full_at=hardware_threads)
-
-
-def least_s(name: str, load: HourLoad, system: System, shared: Sharing, contention: Contention, missed: float) -> float:
-    """The least mean time that a request of a class holds a worker: work on hosts so shared, disk and network."""
-    cost, reach = load.costs[name], load.reach(name)
-    python = contention.factor(contention.app_busy_factor, shared.application, reach) * shared.application_slowdown
-    sql = contention.factor(contention.database_busy_factor, shared.database, reach) * shared.database_slowdown
-    threads = min(cost.threads, 1 + system.parallel_pool)
-    waits = cost.statements * system.round_trip_s + cost.pages * missed * system.disk.read_latency_s
-    return cost.app_cpu_s * python + cost.database_cpu_s * sql / threads + waits
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """A latency target: which classes it binds, how class latency becomes the promised figure, and its limit in s."""
-
-    name: str
-    title: str
-    classes: tuple[str, ...]
-    times: int
-    plus_s: float
-    limit_s: float
-    unit: str
-
-
-def promises(design: Design) -> tuple[Promise, ...]:
-    """The scenario's latency targets over the request classes."""
-    targets, by_target = design.scenario.targets, _classes_by_target()
-    of: Callable[[str], tuple[str, ...]] = lambda name: by_target.get(name, ())  # noqa: E731
-    return (
-        Promise("page_p95_s", "pages, p95", of("page_p95_s"), 1, 0.0, targets.page_p95_s.mid, "s"),
-        Promise("search_p95_s", "search by name, p95", of("search_p95_s"), 1, 0.0, targets.search_p95_s.mid, "s"),
-        Promise("report_p95_s", "reports, p95", of("report_p95_s"), 1, 0.0, targets.report_p95_s.mid, "s"),
-        Promise("api_p95_ms", "external look-ups, p95", of("api_p95_ms"), 1, 0.0, targets.api_p95_ms.mid / 1e3, "ms"),
-        Promise(
-            "sync_500_s",
-            "sync of 500 farmers, p95",
-            of("sync_500_s"),
-            design.sync_batches,
-            design.sync_upload_s,
-            targets.sync_500_s.mid,
-            "s",
-        ),
-        Promise(
-            "import_10000_min",
-            "import of 10,000 rows",
-            of("import_10000_min"),
-            design.import_batches,
-            0.0,
-            60.0 * targets.import_10000_min.mid,
-            "min",
-        ),
-    )
-
-
-def _classes_by_target() -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for name, request in request_classes().items():
-        if request.target:
-            found[request.target] = (*found.get(request.target, ()), name)
-    return found
-
-
-def broken_bound(topology: Topology, design: Design, nodes_down: int) -> tuple[Promise | None, float]:
-    """The first latency promise that a deployment breaks on average by closed form, and the seconds it takes.
-
-    (None, share) with share > 1 where its HTTP workers are held longer than there is time (Little's law); (None, 0)
-    where no bound is broken. A p95 under its mean does not happen with these latencies, so nothing that would serve
-    is dropped.
-    """
-    system = system_of(topology, design.model, nodes_down)
-    classes, kept = request_classes(), promises(design)
-    workers = system.nodes * system.workers_per_node
-    missed = miss_ratio(topology.database, design.database_bytes, design.touched)
-    for peak in design.peaks.values():
-        shared = sharing(peak.load, system, design.model)
-        least = {
-            name: least_s(name, peak.load, system, shared, design.model.contention, missed) for name in peak.load.costs
-        }
-        held = sum(rate * least[name] for name, rate in peak.load.rates.items() if not classes[name].background)
-        if held > workers:
-            return None, held / workers
-        for promise in kept:
-            known = [least[name] for name in promise.classes if name in least]
-            if known and (seconds := promise.plus_s + promise.times * max(known)) > promise.limit_s:
-                return promise, seconds
-    return None, 0.0
-
-
 def strength(topology: Topology, model: Model, nodes_down: int) -> tuple[float, ...]:
     """What a deployment has of each resource: one that has no more of any than another is no faster than it."""
     system = system_of(topology, model, nodes_down)
@@ -347,7 +226,7 @@ def shortfall(topology: Topology, design: Design, nodes_down: int) -> Shortfall 
     loads = [peak.load for peak in design.peaks.values()]
     if any(_nodes_for_cpu(cpu, design.model.contention, load) > nodes for load in loads):
         return Shortfall("application CPU", f"more than {most:.0%} busy")
-    promise, value = broken_bound(topology, design, nodes_down)
+    promise, value = LeastTimes(design, nodes_down).broken(topology)
     if promise is not None:
         figures = [f"{seconds * PER_SECOND[promise.unit]:.3g}" for seconds in (value, promise.limit_s)]
         return Shortfall(promise.title, f"{figures[0]} {promise.unit} on the mean against {figures[1]}")

@@ -14,11 +14,11 @@ from dfr_sizing.recommend.bounds import (
     DatabaseOption,
     Excuses,
     application_options,
-    broken_bound,
     database_options,
 )
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.evaluate import recovery_of
+from dfr_sizing.recommend.least_times import LeastTimes
 from dfr_sizing.recovery import Strategy, replicas_needed
 from dfr_sizing.topology import Topology
 
@@ -164,9 +164,10 @@ def in_order_of_cost(places: Sequence[PlaceOptions]) -> Iterator[tuple[float, Pl
 
 def cheapest_by_bounds(options: PlaceOptions, design: Design, down: int = 1) -> tuple[float, Candidate] | None:
     """A place's cheapest candidate that breaks no bound, and its five years in US dollars; None where none is left."""
+    least = LeastTimes(design, down)
     for cost, found, i, j in in_order_of_cost([options]):
         candidate = found.candidate(i, j)
-        if broken_bound(candidate.topology, design, down) == (None, 0.0):
+        if least.broken(candidate.topology) == (None, 0.0):
             return cost, candidate
     return None
 

@@ -10,8 +10,8 @@ from dfr_sizing.catalogue import Place
 from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.ledger import Label
-from dfr_sizing.recommend.bounds import PER_SECOND, Promise
 from dfr_sizing.recommend.design import Design, design_for
+from dfr_sizing.recommend.promises import PER_SECOND, Promise
 from dfr_sizing.recommend.rare import Hour, rare_classes, with_more
 from dfr_sizing.recommend.trial import Check, Trial, job, short_of
 from dfr_sizing.recommend.types import FarmersPoint, TargetCheck
@@ -27,7 +27,6 @@ from dfr_sizing.recovery.backups import older_backup_days
 from dfr_sizing.recovery.rates import Rates, shipped_rates
 from dfr_sizing.recovery.retention import schedules
 from dfr_sizing.recovery.types import CLOUDS
-from dfr_sizing.simulation.outcome import Outcome
 from dfr_sizing.simulation.run import replications_for, run_all
 from dfr_sizing.simulation.statistics import Estimate
 from dfr_sizing.topology import Topology
@@ -72,10 +71,9 @@ def precise(
     run.most_requests at any rate; what is then short is named.
     """
     confidence, precision = design.scenario.targets.confidence.mid, rule("run.precision")
-    least = int(rule("run.pilot_replications"))
     most = min(most, rule("run.most_requests"))
-    limits = {name: max(least, int(most / max(1.0, trial.jobs[name].requests))) for name in trial.jobs}
-    trial = trial.grown({check.hour: least for check in checks}, executor)
+    limits = {name: max(trial.least(name), int(most / max(1.0, trial.jobs[name].requests))) for name in trial.jobs}
+    trial = trial.grown({check.hour: trial.least(check.hour) for check in checks}, executor)
 
     def planned(trial: Trial, told: dict[Check, Estimate]) -> _Round:
         wide = short_of(trial, checks, confidence, precision, told)
@@ -235,30 +233,28 @@ def growth_curve(
         for at, load in zip(designs, loads, strict=True)
     ]
     rare = [rare_classes(load) for load in loads]
-    outcomes = run_all([*jobs, *map(with_more, jobs, rare)], 1, executor)
+    runs, confidence = (
+        run_all([*jobs, *(with_more(*each, longer=1) for each in zip(jobs, rare, strict=True))], 1, executor),
+        design.scenario.targets.confidence.mid,
+    )
 
     def points() -> tuple[FarmersPoint, ...]:
-        found = outcomes()
+        found = runs()
         return tuple(
             FarmersPoint(
                 farmers=at.farmers,
                 p95_s={
-                    **p95_by_class(as_it_is),
-                    **{name: p95 for name, p95 in p95_by_class(more).items() if name in of},
+                    **as_it_is.p95_s(confidence),
+                    **{name: p95 for name, p95 in more.p95_s(confidence).items() if name in of},
                 },
                 application_utilisation=as_it_is.utilisation["application CPU"],
                 database_utilisation=as_it_is.utilisation["database CPU"],
-                failed_share=as_it_is.failed_share,
+                failed_share=max(map(as_it_is.failed_share, as_it_is.counted()), default=0.0),
             )
             for at, of, as_it_is, more in zip(designs, rare, found[: len(jobs)], found[len(jobs) :], strict=True)
         )
 
     return points
-
-
-def p95_by_class(outcome: Outcome) -> Mapping[str, float]:
-    """Seconds within which 95 % of each class are answered."""
-    return {name: found.p95.value for name, found in outcome.classes.items()}
 
 
 Progress = Callable[[str, float], None]

@@ -53,7 +53,7 @@ def rule_of_thumb(design: Design) -> RuleOfThumb:
         if name.startswith("mobile_sync")
     )
     workers = math.ceil(users / rule("odoo.users_per_worker"))
-    vcpus = math.ceil(max(0, workers - 1) / rule("odoo.workers_per_vcpu"))
+    vcpus = math.ceil(max(0, workers - 1) / rule("odoo.rule_workers_per_vcpu"))
     return RuleOfThumb(users, workers, max(1, vcpus), workers * rule("odoo.worker_memory_mib") / 1024.0)
 
 

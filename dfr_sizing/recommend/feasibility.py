@@ -11,8 +11,8 @@ value, not only outside the zone:
 - met for sure: in some round the interval of each check was below its target, or too few requests were beyond it (at
   half the probability of error each). To accept wrongly, the one check that is missed has to err, so the checks need
   not share (the intersection-union test of Berger 1982);
-- else the next round has twice the replications, until the interval is within the zone, or the limit is reached. Then
-  the usual confidence interval decides, and the answer says that this check is close.
+- else the next round has half as many replications again, until the interval is within the zone, or the limit is
+  reached. Then the usual confidence interval decides, and the answer says that this check is close.
 
 Rounds and zone do not look at the target, so whatever is met at a target is met at a looser one too: an interval under
 the tighter target is under the looser, no more requests are beyond the looser, and an interval above the looser was
@@ -21,6 +21,7 @@ above the tighter, no later.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -32,21 +33,24 @@ from dfr_sizing.recommend.trial import Check, Trial
 MOST_SIMULATED = 60
 """Deployments that are simulated before the search gives up: beyond that the bounds are not what binds."""
 
-MOST_LOOKS = 7
-"""Looks at one deployment: a glance, then the first round and five doublings of it."""
+MOST_LOOKS = 10
+"""Looks at one deployment: a glance, then the first round and eight more."""
+
+GROWTH = 1.5
+"""A round has so many times the replications of the one before: doubling simulates far more than most checks need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Levels:
     """Confidence of the intervals that decide: ``met`` of one below its target, ``missed`` of one above.
 
-    After so many ``doublings`` of the first round, what is still open is decided by the usual confidence interval, or
+    After so many ``rounds`` beyond the first, what is still open is decided by the usual confidence interval, or
     ``by_value``: by the figure itself, for an alternative that is only there to compare with.
     """
 
     met: float
     missed: float
-    doublings: int = MOST_LOOKS - 2
+    rounds: int = MOST_LOOKS - 2
     by_value: bool = False
 
     @classmethod
@@ -66,16 +70,16 @@ class Verdict:
     trial: Trial
 
 
-def most_replications(trial: Trial, hour: Hour, doublings: int = MOST_LOOKS - 2) -> int:
-    """The most replications of an hour: doublings of the first round, within run.most_requests."""
-    first = _first_round(trial, hour, doublings)
+def most_replications(trial: Trial, hour: Hour, rounds: int = MOST_LOOKS - 2) -> int:
+    """The most replications of an hour: the first round grown so many times, within run.most_requests."""
+    first = _first_round(trial, hour, rounds)
     within: int = int(rule("run.most_requests") / trial.jobs[hour].requests)
-    return max(first, min(first << doublings, within))
+    return max(first, min(math.ceil(first * GROWTH**rounds), within))
 
 
-def _first_round(trial: Trial, hour: Hour, doublings: int) -> int:
+def _first_round(trial: Trial, hour: Hour, rounds: int) -> int:
     """Enough to judge a deployment by; the least there is where no more rounds are to come."""
-    return trial.first_round(hour) if doublings else int(rule("run.pilot_replications"))
+    return trial.first_round(hour) if rounds else trial.least(hour)
 
 
 def overload(trial: Trial, levels: Levels) -> str:
@@ -116,7 +120,7 @@ def judged(trial: Trial, checks: Sequence[Check], levels: Levels, executor: Exec
             if trial.surely_met(check, levels.met):
                 continue
             found = trial.estimate(check, levels.met)
-            at_limit = trial.replications(check.hour) >= most_replications(trial, check.hour, levels.doublings)
+            at_limit = trial.replications(check.hour) >= most_replications(trial, check.hour, levels.rounds)
             if not at_limit and not found.half_width <= rule("search.indifference"):
                 still.append(check)
             elif _usually_met(trial, check, levels):
@@ -141,9 +145,9 @@ def _begin(trial: Trial, totals: Mapping[Hour, int], levels: Levels, executor: E
     """
     trial.grow_ahead(totals, executor)
     busiest = max(totals, key=lambda name: trial.jobs[name].requests)
-    most = most_replications(trial, busiest, levels.doublings)
+    most = most_replications(trial, busiest, levels.rounds)
     if totals[busiest] < most:
-        trial.grow_ahead({busiest: min(most, 2 * totals[busiest])}, executor)
+        trial.grow_ahead({busiest: min(most, math.ceil(GROWTH * totals[busiest]))}, executor)
 
 
 def _usually_met(trial: Trial, check: Check, levels: Levels) -> bool:
@@ -154,5 +158,5 @@ def _usually_met(trial: Trial, check: Check, levels: Levels) -> bool:
 def _next_round(trial: Trial, check: Check, levels: Levels) -> int:
     have = trial.replications(check.hour)
     if not have:
-        return _first_round(trial, check.hour, levels.doublings)
-    return min(2 * have, most_replications(trial, check.hour, levels.doublings))
+        return _first_round(trial, check.hour, levels.rounds)
+    return min(math.ceil(GROWTH * have), most_replications(trial, check.hour, levels.rounds))

@@ -14,17 +14,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dfr_sizing.recommend.bounds import PER_SECOND, Promise, broken_bound, least_s, promises, sharing
 from dfr_sizing.recommend.candidates import ALL_WAYS, Candidate, PlaceOptions, Way, in_order_of_cost
 from dfr_sizing.recommend.choice_types import Objectives, ParetoFront, ParetoPoint
-from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.evaluate import latency_checks, recovery_of
+from dfr_sizing.recommend.least_times import LeastTimes
+from dfr_sizing.recommend.promises import PER_SECOND, Promise, promises
 from dfr_sizing.recommend.recovery import bill_with
 from dfr_sizing.recommend.search import Search
 from dfr_sizing.recommend.trial import Trial
 from dfr_sizing.recommend.types import Plan, TargetCheck
 from dfr_sizing.simulation.statistics import Estimate
-from dfr_sizing.topology import Topology, miss_ratio, system_of
 
 T = TypeVar("T")
 
@@ -105,30 +104,18 @@ def _faster(search: Search, chosen: Candidate, promise: Promise, options: Sequen
         by_provider.setdefault(found.place.provider, found)
     budgets = [times * chosen.bill.five_year_usd for times in BUDGETS]
     best: list[tuple[float, Candidate] | None] = [None] * len(budgets)
+    least = LeastTimes(search.design, DOWN)
     for cost, found, i, j in in_order_of_cost(list(by_provider.values())):
         if cost > budgets[-1]:
             break
         candidate = found.candidate(i, j)
-        seconds = mean_s(candidate.topology, search.design, promise)
+        seconds = least.mean_s(candidate.topology, promise, search.design.worst)
         for number, budget in enumerate(budgets):
             known = best[number]
             if cost <= budget and (known is None or seconds < known[0]):
                 best[number] = (seconds, candidate)
     fastest = [one[1] for one in best if one is not None]
-    return [one for one in fastest if broken_bound(one.topology, search.design, DOWN) == (None, 0.0)]
-
-
-def mean_s(topology: Topology, design: Design, promise: Promise) -> float:
-    """The least mean of a promise by closed form, in the worst of the named days, in seconds."""
-    load, system = design.peaks[design.worst].load, system_of(topology, design.model, DOWN)
-    shared = sharing(load, system, design.model)
-    missed = miss_ratio(topology.database, design.database_bytes, design.touched)
-    known = [
-        least_s(name, load, system, shared, design.model.contention, missed)
-        for name in promise.classes
-        if name in load.costs
-    ]
-    return promise.plus_s + promise.times * max(known, default=math.inf)
+    return [one for one in fastest if least.broken(one.topology) == (None, 0.0)]
 
 
 def _points(simulated: _Simulated, target: str, chosen: Candidate, search: Search) -> list[ParetoPoint]:

@@ -24,10 +24,18 @@ from dfr_sizing.simulation.statistics import FEWEST_BEYOND
 from dfr_sizing.simulation.system import FloatArray, System
 
 ENOUGH = FEWEST_BEYOND / 0.05
-"""Requests that a first round aims at: the interval of their p95 is then by the normal law."""
+"""Requests of a class from which on the interval of their p95 is by the normal law."""
+
+FIRST_ROUND = 240
+"""Requests of a rare class that a first round aims at. Of 203 independent ones none may be beyond a target that is far
+off, to say at the confidence of the search that it holds for 95 % of all (ln 3e-5 / ln 0.95); some hang together."""
 
 KEPT_SHARE = 2.0 / 3.0
 """What is left of a replication at least when its warm-up is cut (simulation.outcome.LONGEST_WARM_UP)."""
+
+LONGER = 2
+"""Replications with more of the rare classes are so many times as long: of each a warm-up is lost, and as much time
+before its end as a long request takes. Half as many then do for a pilot round."""
 
 ROUNDS = 4
 """First rounds in which a class has to come often enough, or it is rare: the hour as it is gets some more anyway."""
@@ -47,27 +55,34 @@ class Hour:
 def rare_classes(load: HourLoad) -> frozenset[str]:
     """The classes with a target of which some rounds of an hour as it is would hold too few."""
     classes = request_classes()
-    enough = _enough_per_s(ROUNDS * seconds_of(load.requests_per_s, rule("run.replication_requests")))
+    seconds = seconds_of(load.requests_per_s, rule("run.replication_requests"))
+    enough = ENOUGH / (ROUNDS * rule("run.pilot_replications") * KEPT_SHARE * seconds)
     return frozenset(name for name, rate in load.rates.items() if classes[name].target and rate < enough)
 
 
-def with_more(as_it_is: Job, rare: frozenset[str]) -> Job:
-    """The same job with its rare classes sent more often."""
-    told, extra = more_often(as_it_is.streams, as_it_is.system, rare, _enough_per_s(as_it_is.seconds))
-    return replace(as_it_is, streams=told, extra_load=extra)
+def with_more(as_it_is: Job, rare: frozenset[str], longer: int = LONGER) -> Job:
+    """The same job with its rare classes sent more often, for ``longer`` times its seconds."""
+    seconds = longer * as_it_is.seconds
+    enough = FIRST_ROUND / (least_replications() * _kept_s(seconds))
+    told, extra = more_often(as_it_is.streams, as_it_is.system, rare, enough)
+    return replace(as_it_is, streams=told, seconds=seconds, extra_load=extra)
+
+
+def least_replications() -> int:
+    """Replications of a pilot round of such jobs: as much time as that of the hour as it is."""
+    return max(2, int(rule("run.pilot_replications")) // LONGER)
 
 
 def first_round(job: Job, rare: frozenset[str]) -> int:
-    """Replications with enough of each rare class, run.pilot_replications at least, within run.most_requests."""
-    least = int(rule("run.pilot_replications"))
+    """Replications with enough of each rare class, a pilot round at least, within run.most_requests."""
     lowest = min(stream.rate_per_s for stream in job.streams if stream.name in rare)
-    wanted = math.ceil(least * _enough_per_s(job.seconds) / lowest)
-    return max(least, min(wanted, int(rule("run.most_requests") / job.requests)))
+    wanted = math.ceil(FIRST_ROUND / (lowest * _kept_s(job.seconds)) - 1e-9)
+    return max(least_replications(), min(wanted, int(rule("run.most_requests") / job.requests)))
 
 
-def _enough_per_s(seconds: float) -> float:
-    """The rate at which a first round of replications of ``seconds`` holds enough of a class."""
-    return ENOUGH / (KEPT_SHARE * seconds * rule("run.pilot_replications"))
+def _kept_s(seconds: float) -> float:
+    """What is left of a longer replication at least: its warm-up takes no longer than that of a shorter one."""
+    return (1.0 - (1.0 - KEPT_SHARE) / LONGER) * seconds
 
 
 def more_often(

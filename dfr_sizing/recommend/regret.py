@@ -25,12 +25,13 @@ from dfr_sizing.catalogue import Catalogue, InstanceType, Place, Price, Role, Te
 from dfr_sizing.cost import MONTHS, YEARS
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import Model
-from dfr_sizing.recommend.bounds import ApplicationOption, DatabaseOption, broken_bound
+from dfr_sizing.recommend.bounds import ApplicationOption, DatabaseOption
 from dfr_sizing.recommend.candidates import Candidate, PlaceOptions, Way, cheapest_by_bounds, place_options, topology_of
 from dfr_sizing.recommend.choice_types import Guess, Machines, Regret
 from dfr_sizing.recommend.commitment import commitments, longest_term
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.futures import futures, uncertain_inputs
+from dfr_sizing.recommend.least_times import LeastTimes
 from dfr_sizing.recommend.years import design_in_year
 from dfr_sizing.recovery.types import CLOUDS
 from dfr_sizing.scenario import Scenario
@@ -80,6 +81,11 @@ class Year:
         """The cheapest candidate that breaks no bound, with its five years."""
         return None if self.options is None else cheapest_by_bounds(self.options, self.design)
 
+    @cached_property
+    def least_times(self) -> LeastTimes:
+        """Its bounds, one node down."""
+        return LeastTimes(self.design, 1)
+
     def serves(self, machines: Machines) -> bool:
         """Whether machines break no bound in this year."""
         found = self.options
@@ -90,7 +96,7 @@ class Year:
         if application is None or database is None or machines.nodes < application.nodes:
             return False  # a size's options begin with the fewest nodes that the bounds allow
         bought = topology_of(found.place, replace(application, nodes=machines.nodes), database, self.market.way.standby)
-        return broken_bound(bought, self.design, 1) == (None, 0.0)
+        return self.least_times.broken(bought) == (None, 0.0)
 
     def cost(self, machines: Machines) -> float:
         """Five years of machines with this future's data, whether they serve or not; on the best one's disk if not."""

@@ -12,7 +12,7 @@ from dfr_sizing.catalogue import Catalogue, Place
 from dfr_sizing.drivers import rule
 from dfr_sizing.errors import InputError
 from dfr_sizing.model import Model
-from dfr_sizing.recommend.bounds import PER_SECOND, Excuses, Promise, broken_bound, strength
+from dfr_sizing.recommend.bounds import Excuses, strength
 from dfr_sizing.recommend.candidates import (
     Candidate,
     PlaceOptions,
@@ -33,6 +33,8 @@ from dfr_sizing.recommend.evaluate import (
     recovery_rates,
 )
 from dfr_sizing.recommend.feasibility import MOST_SIMULATED, Levels, Verdict, judged, overload, surely_missed
+from dfr_sizing.recommend.least_times import LeastTimes
+from dfr_sizing.recommend.promises import PER_SECOND, Promise
 from dfr_sizing.recommend.rare import Hour
 from dfr_sizing.recommend.trial import Trial, checks_of, trial_of
 from dfr_sizing.recommend.types import (
@@ -85,12 +87,13 @@ class Search:
         self.levels = Levels.of(rule("search.wrong_choice"), len(self.checks))
         # An alternative is there to compare with: the usual confidence will do.
         usual = self.design.scenario.targets.confidence.mid
-        self.usual = Levels(usual, usual, doublings=0, by_value=True)
+        self.usual = Levels(usual, usual, rounds=0, by_value=True)
         self.trials: dict[tuple[Job, ...], Trial] = {}
         self.verdicts: dict[tuple[tuple[Job, ...], Levels], Verdict] = {}
         self.judged = 0
         self.simulated_candidates: list[Candidate] = []  # with one application node down, in the order of the search
         self.close: list[str] = []
+        self._least_times: dict[int, LeastTimes] = {}  # by nodes down
         self.simulated_requests = 0
 
     def places(self) -> tuple[Place, ...]:
@@ -174,7 +177,9 @@ class Search:
 
     def _broken_bound(self, topology: Topology, down: int) -> str:
         """What a deployment breaks by closed form, if anything."""
-        promise, value = broken_bound(topology, self.design, down)
+        if down not in self._least_times:
+            self._least_times[down] = LeastTimes(self.design, down)
+        promise, value = self._least_times[down].broken(topology)
         if promise is not None:
             self._note(promise, value)
             return f"bound: {promise.title} above its target by processor sharing alone"
@@ -235,8 +240,12 @@ class Search:
 
     def _least(self, trial: Trial) -> dict[Hour, int]:
         """The first round of what decides, one replication of what another covers: those only show their classes."""
-        deciding, least = {check.hour for check in self.checks}, int(rule("run.pilot_replications"))
-        return {hour: least if hour in deciding else 1 for hour in trial.jobs if hour in deciding or not hour.rare}
+        deciding = {check.hour for check in self.checks}
+        return {
+            hour: trial.least(hour) if hour in deciding else 1
+            for hour in trial.jobs
+            if hour in deciding or not hour.rare
+        }
 
     def selection(self, chosen: Verdict, plan: Plan) -> Selection:
         """How sure the choice is."""

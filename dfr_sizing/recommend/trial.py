@@ -14,9 +14,9 @@ import numpy as np
 
 from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
-from dfr_sizing.recommend.bounds import Promise, promises
 from dfr_sizing.recommend.design import Design
-from dfr_sizing.recommend.rare import ENOUGH, Hour, first_round, rare_classes, with_more
+from dfr_sizing.recommend.promises import Promise, promises
+from dfr_sizing.recommend.rare import ENOUGH, Hour, first_round, least_replications, rare_classes, with_more
 from dfr_sizing.recommend.types import SituationResult
 from dfr_sizing.simulation.digest import Digest
 from dfr_sizing.simulation.load import HourLoad, streams
@@ -63,7 +63,11 @@ class Trial:
 
     def first_round(self, hour: Hour) -> int:
         """Replications that an hour is judged by at first."""
-        return self.first.get(hour, int(rule("run.pilot_replications")))
+        return self.first.get(hour, self.least(hour))
+
+    def least(self, hour: Hour) -> int:
+        """Replications of a pilot round."""
+        return least_replications() if hour.rare else int(rule("run.pilot_replications"))
 
     def replications(self, hour: Hour) -> int:
         """How many there are of an hour."""

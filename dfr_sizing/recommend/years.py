@@ -22,7 +22,7 @@ from dfr_sizing.postgres.settings import PAGE
 from dfr_sizing.recommend.bounds import iops_needed
 from dfr_sizing.recommend.database_types import Held, Year
 from dfr_sizing.recommend.design import Design, design_for
-from dfr_sizing.recommend.evaluate import DISPLAY_SHORTEST_S, Effort, p95_by_class
+from dfr_sizing.recommend.evaluate import DISPLAY_SHORTEST_S, Effort
 from dfr_sizing.recommend.trial import job
 from dfr_sizing.scenario import Scenario
 from dfr_sizing.simulation.load import HourLoad
@@ -57,14 +57,14 @@ def years(
     """
     designs = [design_in_year(scenario, model, year) for year in range(YEARS + 1)]
     loads = [design.peaks[situation].load for design in designs]
-    outcomes = None
+    runs = None
     if effort is not None:
-        outcomes = run_all(_jobs(topology, designs, loads, nodes_down, effort, seed), 1, executor)
+        runs = run_all(_jobs(topology, designs, loads, nodes_down, effort, seed), 1, executor)
 
     def found() -> tuple[Year, ...]:
         latencies: Sequence[Mapping[str, float]] = [{}] * len(designs)
-        if outcomes is not None:
-            latencies = [p95_by_class(outcome) for outcome in outcomes()]
+        if runs is not None:
+            latencies = [found.p95_s(scenario.targets.confidence.mid) for found in runs()]
         return tuple(
             _year(topology, design, load, year, total_bytes(growth, year), p95)
             for year, (design, load, p95) in enumerate(zip(designs, loads, latencies, strict=True))

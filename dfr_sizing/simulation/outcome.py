@@ -119,6 +119,30 @@ class Runs:
         """Requests answered."""
         return sum(found.finished for found in self.digests)
 
+    @property
+    def utilisation(self) -> dict[str, float]:
+        """By resource, 0 to 1, over all of the time."""
+        seconds = sum(found.until_s for found in self.digests)
+        return {
+            name: sum(found.utilisation[name] * found.until_s for found in self.digests) / seconds
+            for name in self.digests[0].utilisation
+        }
+
+    def counted(self) -> dict[str, int]:
+        """The classes that came, and how many requests of each count."""
+        found = {name: len(_sample(self.digests, at).values) for at, name in enumerate(self.digests[0].class_names)}
+        return {name: requests for name, requests in found.items() if requests}
+
+    def failed_share(self, name: str) -> float:
+        """The share of a class that failed to connect."""
+        index = self.digests[0].class_names.index(name)
+        sent = sum(int(one.sent[index]) for one in self.digests)
+        return sum(int(one.failed[index]) for one in self.digests) / max(1, sent)
+
+    def p95_s(self, confidence: float) -> dict[str, float]:
+        """Seconds within which 95 % of each class that came are answered."""
+        return {name: self.estimate(name, "p95", confidence).value for name in self.counted()}
+
 
 @dataclass(frozen=True, slots=True)
 class RareRuns:
@@ -188,10 +212,7 @@ def outcome(
     return Outcome(
         classes=_by_class(runs, rare, confidence),
         throughput=finished / seconds,
-        utilisation={
-            name: sum(found.utilisation[name] * found.until_s for found in digests) / seconds
-            for name in digests[0].utilisation
-        },
+        utilisation=runs.utilisation,
         worker_wait=_waits(digests, confidence),
         sync_500=_telling(SYNC_CLASS, runs, rare).estimate(SYNC_CLASS, "sum", confidence, sync_batches),
         finished_share=finished / max(1, sum(found.begun for found in digests)),
@@ -211,15 +232,14 @@ def _telling(name: str, runs: Runs, rare: RareRuns | None) -> Runs:
 
 def _by_class(runs: Runs, rare: RareRuns | None, confidence: float) -> Mapping[str, ClassOutcome]:
     """Each class that came."""
+    counted = {True: rare.runs.counted() if rare else {}, False: runs.counted()}
     found = {}
-    for index, name in enumerate(runs.digests[0].class_names):
+    for name in runs.digests[0].class_names:
         telling = _telling(name, runs, rare)
-        requests = len(_sample(telling.digests, index).values)
+        requests = counted[telling is not runs].get(name, 0)
         if requests:
-            sent = sum(int(one.sent[index]) for one in telling.digests)
-            failed = sum(int(one.failed[index]) for one in telling.digests)
             mean, p50, p95, p99 = (telling.estimate(name, what, confidence) for what in ("mean", "p50", "p95", "p99"))
-            found[name] = ClassOutcome(name, requests, mean, p50, p95, p99, failed / max(1, sent))
+            found[name] = ClassOutcome(name, requests, mean, p50, p95, p99, telling.failed_share(name))
     return found
 
 

@@ -70,20 +70,16 @@ def _replicate(job: Job, replication: int) -> Digest:
     return replicate(job, replication)
 
 
-def run_all(jobs: Sequence[Job], replications: int, executor: Executor | None) -> Callable[[], list[Outcome]]:
-    """Begin several jobs, each of so many replications; what is returned waits for their outcomes."""
+def run_all(jobs: Sequence[Job], replications: int, executor: Executor | None) -> Callable[[], list[Runs]]:
+    """Begin several jobs, each of so many replications; what is returned waits for them."""
     pairs = [(job, number) for job in jobs for number in range(replications)]
     digests = begun(executor, _replicate, [job for job, _ in pairs], [number for _, number in pairs])
 
-    def outcomes() -> list[Outcome]:
+    def runs() -> list[Runs]:
         found = digests()
-        each = [tuple(found[first : first + replications]) for first in range(0, len(found), replications)]
-        return [
-            outcome(Runs(of_job), job.confidence, job.sync_batches, extra=job.extra_load)
-            for job, of_job in zip(jobs, each, strict=True)
-        ]
+        return [Runs(tuple(found[first : first + replications])) for first in range(0, len(found), replications)]
 
-    return outcomes
+    return runs
 
 
 Started = Sequence[tuple[Job, tuple[Digest, ...]]]

@@ -7,10 +7,11 @@ import pytest
 from dfr_sizing.catalogue import load_catalogue
 from dfr_sizing.model import load_model
 from dfr_sizing.recommend import candidates
-from dfr_sizing.recommend.bounds import broken_bound, strength
+from dfr_sizing.recommend.bounds import strength
 from dfr_sizing.recommend.candidates import PlaceOptions, Way, in_order_of_cost, place_options
 from dfr_sizing.recommend.design import Design, design_for
 from dfr_sizing.recommend.evaluate import latency_checks
+from dfr_sizing.recommend.least_times import LeastTimes
 from dfr_sizing.recommend.rare import Hour
 from dfr_sizing.recommend.trial import checks_of, trial_of
 from dfr_sizing.recovery import Strategy
@@ -79,21 +80,23 @@ def test_no_bill_is_written_to_put_candidates_in_order(design: Design, monkeypat
 
 
 def test_more_nodes_of_a_size_break_no_bound_that_fewer_keep(places: list[PlaceOptions], design: Design) -> None:
+    least = LeastTimes(design, 1)
     for options in places:
         for i in range(len(options.applications) - 1):
             few, many = options.applications[i], options.applications[i + 1]
             if few.instance == many.instance:
-                kept = broken_bound(options.candidate(i, 0).topology, design, 1) == (None, 0.0)
+                kept = least.broken(options.candidate(i, 0).topology) == (None, 0.0)
                 if kept:
-                    assert broken_bound(options.candidate(i + 1, 0).topology, design, 1) == (None, 0.0)
+                    assert least.broken(options.candidate(i + 1, 0).topology) == (None, 0.0)
 
 
 def test_what_a_bound_drops_fails_when_simulated(places: list[PlaceOptions], design: Design) -> None:
     tight = design_for(load_scenario(None, {"registry.farmers": 5e5, "targets.sync_500_s": 62.0}), design.model)
+    least = LeastTimes(tight, 1)
     dropped = [
         options.candidate(i, j).topology
         for _, options, i, j in in_order_of_cost(places)
-        if broken_bound(options.candidate(i, j).topology, tight, 1)[0] is not None
+        if least.broken(options.candidate(i, j).topology)[0] is not None
     ]
     assert dropped
     for topology in dropped[:: max(1, len(dropped) // 3)][:3]:

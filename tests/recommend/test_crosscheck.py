@@ -13,7 +13,7 @@ from dfr_sizing.recommend.closed_form import PARTS, closed_form
 from dfr_sizing.recommend.crosscheck import compare, crosscheck_warnings
 from dfr_sizing.recommend.types import CrossCheck, SituationResult
 from dfr_sizing.simulation.draw import Stream
-from dfr_sizing.simulation.outcome import Outcome
+from dfr_sizing.simulation.outcome import Outcome, outcome
 from dfr_sizing.simulation.run import Job, run_all
 from dfr_sizing.simulation.system import Cpu, Disk, System
 
@@ -43,7 +43,7 @@ def stream(rate: float, cost: RequestCost = PLAIN, name: str = "list_view", *, b
 def simulated(system: System, streams: list[Stream], requests: int = 150_000) -> SituationResult:
     rate = sum(each.rate_per_s for each in streams)
     run = Job(system, tuple(streams), requests / rate / REPLICATIONS, 1, 0.99, 5)
-    return result_of(run_all([run], REPLICATIONS, None)()[0], rate)
+    return result_of(outcome(run_all([run], REPLICATIONS, None)()[0], run.confidence, run.sync_batches), rate)
 
 
 def result_of(outcome: Outcome, rate: float) -> SituationResult:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.recommend import feasibility
-from dfr_sizing.recommend.bounds import Promise
 from dfr_sizing.recommend.feasibility import MOST_LOOKS, MOST_SIMULATED, Levels, judged, overload
+from dfr_sizing.recommend.promises import Promise
 from dfr_sizing.recommend.rare import Hour
 from dfr_sizing.recommend.trial import Check, Trial, covered
 from dfr_sizing.simulation.statistics import Estimate, Sample, mean_estimate

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import RequestCost
-from dfr_sizing.recommend.bounds import Promise
-from dfr_sizing.recommend.rare import ENOUGH, KEPT_SHARE, first_round, more_often, with_more
+from dfr_sizing.recommend.promises import Promise
+from dfr_sizing.recommend.rare import FIRST_ROUND, KEPT_SHARE, first_round, least_replications, more_often, with_more
 from dfr_sizing.recommend.trial import Check, Trial
 from dfr_sizing.simulation.draw import Stream
 from dfr_sizing.simulation.outcome import Runs
@@ -54,10 +54,12 @@ def test_rare_classes_take_a_share_of_what_is_idle_and_no_more(pages: float, rep
 
 def test_where_there_is_room_a_pilot_holds_enough() -> None:
     job = Job(SYSTEM, tuple(drawn(100.0)), 2000.0, 1, 0.95, 5)
-    more = with_more(job, RARE)
-    pilot = int(rule("run.pilot_replications"))
+    more, pilot = with_more(job, RARE), least_replications()
+    assert pilot * more.seconds == rule("run.pilot_replications") * job.seconds
     rates = {of.name: of.rate_per_s for of in more.streams}
-    assert rates["report"] * 2000.0 * KEPT_SHARE * pilot == pytest.approx(ENOUGH, rel=1e-6)
+    # A warm-up is at most what it may be of the job as it is.
+    kept_s = more.seconds - (1.0 - KEPT_SHARE) * job.seconds
+    assert rates["report"] * kept_s * pilot == pytest.approx(FIRST_ROUND, rel=1e-6)
     assert first_round(more, RARE) == pilot
 
 
@@ -66,8 +68,8 @@ def test_where_there_is_none_the_first_round_is_longer() -> None:
     more = with_more(job, RARE)
     rate = min(of.rate_per_s for of in more.streams if of.name in RARE)
     rounds = first_round(more, RARE)
-    assert rounds > rule("run.pilot_replications")
-    enough = rounds * 400.0 * KEPT_SHARE * rate >= ENOUGH
+    assert rounds > least_replications()
+    enough = rounds * (more.seconds - (1.0 - KEPT_SHARE) * job.seconds) * rate >= FIRST_ROUND
     assert enough or (rounds + 1) * more.requests > rule("run.most_requests")
 
 
