@@ -72,7 +72,8 @@ def size(
     campaign_days: Annotated[str | None, typer.Option(help="Length of a registration campaign.")] = None,
     surge: Annotated[str | None, typer.Option(help="Deadline days over an ordinary day.")] = None,
     provider: Annotated[
-        list[str] | None, typer.Option(help="Hosting allowed (repeat): aws, azure, gcp, on-premises, private-cloud.")
+        list[str] | None,
+        typer.Option(help="Hosting allowed (repeat): aws, azure, gcp, on-premises, private-cloud, fao-managed."),
     ] = None,
     country: Annotated[list[str] | None, typer.Option(help="Country allowed (repeat), ISO code.")] = None,
     region: Annotated[list[str] | None, typer.Option(help="Region allowed (repeat).")] = None,

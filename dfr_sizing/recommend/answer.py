@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 
 from dfr_sizing.catalogue import Catalogue, Place
+from dfr_sizing.catalogue.own_hosting import OWN_PROVIDERS
 from dfr_sizing.demand import ledger as demand_ledger
 from dfr_sizing.demand import tables
 from dfr_sizing.drivers import configuration, constants, rules
@@ -280,4 +281,4 @@ def _other_prices(scenario: Scenario) -> tuple[str, ...]:
 
 
 def _own(scenario: Scenario) -> bool:
-    return not {"on-premises", "private-cloud"}.isdisjoint(scenario.hosting.providers)
+    return not set(OWN_PROVIDERS).isdisjoint(scenario.hosting.providers)

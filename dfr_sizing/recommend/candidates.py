@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dfr_sizing.catalogue import Catalogue, Place
-from dfr_sizing.cost import Bill, Pricer, bill, total
+from dfr_sizing.cost import Bill, total
+from dfr_sizing.cost_pricer import Pricer, bill
 from dfr_sizing.recommend.bounds import (
     ApplicationOption,
     DatabaseOption,
@@ -63,7 +64,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class PlaceOptions:
-    """What the bounds leave of a place; application i with database j costs a[i] + b[j] - base in five years."""
+    """What the bounds leave of a place; application i with database j costs a[i] + b[j] - base, and charges on that."""
 
     place: Place
     pricer: Pricer
@@ -81,12 +82,13 @@ class PlaceOptions:
 
     def cost(self, i: int, j: int) -> float:
         """Five years of application option i with database option j, in US dollars."""
-        return self.application_cost[i] + self.database_cost[j] - self.base
+        return self.pricer.on_top.with_charges(self.application_cost[i] + self.database_cost[j] - self.base)
 
     @property
     def least_cost(self) -> float:
         """The cheapest pair."""
-        return min(self.application_cost) + min(self.database_cost) - self.base
+        net = min(self.application_cost) + min(self.database_cost) - self.base
+        return self.pricer.on_top.with_charges(net)
 
 
 def topology_of(place: Place, application: ApplicationOption, database: DatabaseOption, standby: bool) -> Topology:
@@ -135,8 +137,8 @@ def _costed(
         of_applications = [copies.amounts(items) for items in nodes]
         of_databases = [copies.amounts(items, 2 if way.standby else 1) for items in storage]
         rest = copies.amounts(pricer.rest)
-        row = tuple(total((part, of_databases[0], rest), development, pricer.terms) for part in of_applications)
-        column = tuple(total((of_applications[0], part, rest), development, pricer.terms) for part in of_databases)
+        row = tuple(total((part, of_databases[0], rest), development) for part in of_applications)
+        column = tuple(total((of_applications[0], part, rest), development) for part in of_databases)
         yield PlaceOptions(pricer.place, pricer, way, tuple(applications), tuple(databases), row, column, base=row[0])
 
 
