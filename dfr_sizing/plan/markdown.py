@@ -137,6 +137,8 @@ def template(name: str) -> Template:
         "commitment_sentence": choice_words.commitment_sentence,
         "no_commitment": choice_words.no_commitment,
         "removed_saving": choice_words.removed_saving,
+        "stretch": choice_words.stretch,
+        "upgrades_sentence": choice_words.upgrades_sentence,
         "formula": choice_words.FORMULA,
         "backups_sentence": backups_sentence,
         "cable_sentence": cable_sentence,

@@ -1,4 +1,4 @@
-"""What stands beside the choice, where it is asked for: the Pareto front, regret, commitments, the places left out."""
+"""What stands beside the choice, where asked for: Pareto front, regret, commitments, places left out, upgrades."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dfr_sizing.recommend.regret import Market, begin_regret
 from dfr_sizing.recommend.removed import removed_places
 from dfr_sizing.recommend.search import Search
 from dfr_sizing.recommend.types import Plan
+from dfr_sizing.recommend.upgrades import upgrades
 
 
 def beside(search: Search, chosen: Candidate, recommended: Plan, options: Sequence[PlaceOptions]) -> Choice:
@@ -20,4 +21,4 @@ def beside(search: Search, chosen: Candidate, recommended: Plan, options: Sequen
     market = Market(design.model, search.catalogue, topology.place, chosen.way)
     regret = begin_regret(design.scenario, market, topology, search.seed, search.executor)
     removed = removed_places(search.catalogue, design, options, search.seed)
-    return Choice(front(), regret(), removed)
+    return Choice(front(), regret(), removed, upgrades(search, chosen))

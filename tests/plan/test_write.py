@@ -11,6 +11,7 @@ from pathlib import Path
 import plan_fixtures
 import pytest
 
+from dfr_sizing.cost import Tier
 from dfr_sizing.cost_interval import bill_interval
 from dfr_sizing.errors import InputError
 from dfr_sizing.interval import Interval
@@ -150,7 +151,7 @@ def test_a_pipe_or_newline_in_a_source_breaks_no_table(answer: Recommendation, o
 
 
 def test_age_of_prices_is_counted_from_the_day_given(answer: Recommendation) -> None:
-    prices = [item.price for item in answer.recommended.bill.items]
+    prices = [item.price for item in answer.recommended.bill.items if item.tier is not Tier.SETUP]
     newest = max(price.date for price in prices)
     assert "days old on" not in markdown.plan_markdown(answer, min(price.date for price in prices), {})
     late = date(newest.year + 2, 1, 1)
