@@ -8,7 +8,6 @@ shows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from dfr_sizing.catalogue import (
@@ -42,7 +41,6 @@ from dfr_sizing.catalogue.own_hosting import OwnHosting, PriceEnd, own_price_end
 from dfr_sizing.cost import (
     BACKUPS,
     BALANCER,
-    BESIDE_HOSTS,
     CLUSTER,
     DATABASE,
     DATABASE_IOPS,
@@ -50,11 +48,9 @@ from dfr_sizing.cost import (
     DATABASE_THROUGHPUT,
     FILESTORE,
     GATEWAY,
-    IN_HOURS,
     MONTHS,
     NODE_DISKS,
     NODES,
-    ON_STAGING,
     OVERHEADS,
     SENT,
     SETUP,
@@ -62,7 +58,6 @@ from dfr_sizing.cost import (
     SUPPORT_PLAN,
     TAXES,
     YEARS,
-    Amounts,
     Bill,
     Charges,
     CostItem,
@@ -70,97 +65,26 @@ from dfr_sizing.cost import (
     Tier,
     Volumes,
 )
+from dfr_sizing.cost_copies import Copies
+from dfr_sizing.cost_second_site import as_large, as_strong
 from dfr_sizing.drivers import rule, rules
 from dfr_sizing.recovery import StandbyShape
 from dfr_sizing.recovery.types import CLOUDS
 from dfr_sizing.topology import Topology, Volume
 
 
-@dataclass(frozen=True)
-class Copies:
-    """What the recovery site and staging copy of the first site: a share of its cost for each item, by name."""
-
-    shape: StandbyShape
-    terms: Terms
-    own: bool
-
-    @cached_property
-    def recovery(self) -> Mapping[str, float]:
-        """The second site: shares of the first one's items, at the first site's prices."""
-        shape = self.shape
-        storage = 1.0 if shape.dr_storage else 0.0
-        nodes = shape.dr_application_share
-        if self.own and shape.dr_storage:
-            nodes = max(nodes, rule("cost.own_pilot_application_share"))
-        return {
-            NODES: nodes,
-            NODE_DISKS: nodes,
-            DATABASE: shape.dr_database_share,
-            DATABASE_STORAGE: storage,
-            DATABASE_IOPS: storage,
-            DATABASE_THROUGHPUT: storage,
-            FILESTORE: storage,
-            SHARED: storage,
-            BACKUPS: 1.0 if shape.offsite_backup else 0.0,
-            **dict.fromkeys(BESIDE_HOSTS, 1.0 if nodes > 0 else 0.0),
-        }
-
-    @cached_property
-    def staging(self) -> Mapping[str, float]:
-        """A site to test on; own machines cost the same switched off."""
-        in_hours = self.terms.staging_hours_share if self.in_hours else 1.0
-        return {name: self.terms.staging_share * (in_hours if name in IN_HOURS else 1.0) for name in ON_STAGING}
-
-    @property
-    def in_hours(self) -> bool:
-        """Whether staging is cheaper for being switched off."""
-        return not self.own and self.terms.staging_hours_share < 1.0
-
-    def amounts(self, items: Iterable[CostItem], production: int = 1) -> Amounts:
-        """Five years of a part's items, of which the first site has ``production`` copies."""
-        recovery, staging = self.recovery, self.staging
-        costs = [(item.name, item.monthly_usd, self._part_time(item)) for item in items]
-        return Amounts(
-            tuple(MONTHS * (production * usd) for _, usd, _ in costs),
-            tuple(MONTHS * (recovery.get(name, 0.0) * usd) for name, usd, _ in costs),
-            tuple(MONTHS * (staging.get(name, 0.0) * dearer * usd) for name, usd, dearer in costs),
-        )
-
-    def _part_time(self, item: CostItem) -> float:
-        """An hour in working hours has no discount of sustained use."""
-        return item.part_time if self.in_hours and item.name in IN_HOURS else 1.0
-
-    def items(self, first_site: Iterable[CostItem]) -> list[CostItem]:
-        """The copies as lines of the bill."""
-        kept = list(first_site)
-        off_site = {BACKUPS: "off site"}
-        found = [
-            _copied(item, Tier.RECOVERY, self.recovery.get(item.name, 0.0), off_site.get(item.name, "second site"))
-            for item in kept
-        ]
-        for item in kept:
-            why = "switched on in working hours" if self.in_hours and item.name in IN_HOURS else "kept all the time"
-            share = self.staging.get(item.name, 0.0)
-            found.append(_copied(item, Tier.STAGING, share, why, self._part_time(item)))
-        return [item for item in found if item.monthly_usd > 0]
-
-
-def _copied(item: CostItem, tier: Tier, share: float, why: str, dearer: float = 1.0) -> CostItem:
-    """The same item for another tier, at a share of its cost."""
-    at = f" at {dearer:.4g} times the price of sustained use" if dearer != 1.0 else ""
-    basis = f"{share:.0%}{at} of: {item.basis} ({why})"
-    return CostItem(tier, f"{tier}: {item.name}", share * dearer * item.monthly_usd, basis, item.price, item.course)
-
-
 class Pricer:
     """Prices of one place, turned into items."""
 
-    def __init__(self, catalogue: Catalogue, place: Place, terms: Terms, volumes: Volumes) -> None:
+    def __init__(
+        self, catalogue: Catalogue, place: Place, terms: Terms, volumes: Volumes, second: Place | None = None
+    ) -> None:
         self.catalogue = catalogue
         self.place = place
         self.terms = terms
         self.volumes = volumes
         self.hours = rule("cost.hours_per_month")
+        self.second = None if second is None or second == place else Pricer(catalogue, second, terms, volumes)
 
     @cached_property
     def own_ends(self) -> Mapping[str, tuple[PriceEnd, PriceEnd]]:
@@ -171,7 +95,29 @@ class Pricer:
 
     def copies(self, shape: StandbyShape) -> Copies:
         """What is copied of the first site here."""
-        return Copies(shape, self.terms, self.place.provider not in CLOUDS)
+        second = self.second.place if self.second else self.place
+        return Copies(shape, self.terms, self.place.provider not in CLOUDS, second.provider not in CLOUDS)
+
+    def application_elsewhere(self, instance: InstanceType, nodes: int) -> list[CostItem] | None:
+        """Application nodes as strong at the second site, where that is another place."""
+        if self.second is None:
+            return None
+        at = self.second
+        size, price = as_strong(at.catalogue, at.place, Role.APPLICATION, instance, self.terms.term)
+        return at.application(size, nodes, price)
+
+    def database_elsewhere(self, instance: InstanceType, volume: Volume) -> list[CostItem] | None:
+        """The same of one database."""
+        if self.second is None:
+            return None
+        at = self.second
+        size, price = as_strong(at.catalogue, at.place, Role.DATABASE, instance, self.terms.term)
+        return at.database(size, as_large(at.catalogue, at.place, volume), 1, price)
+
+    @property
+    def rest_elsewhere(self) -> tuple[CostItem, ...] | None:
+        """The same of what is paid in any case."""
+        return self.second.rest if self.second else None
 
     def application(self, instance: InstanceType, nodes: int, price: Price) -> list[CostItem]:
         """Application nodes with their disks."""
@@ -369,6 +315,11 @@ def bill(topology: Topology, pricer: Pricer, application: Price, database: Price
     nodes = pricer.application(topology.application, topology.nodes, application)
     one_database = pricer.database(topology.database, topology.volume, 1, database)
     databases = pricer.database(topology.database, topology.volume, 2, database) if topology.standby else one_database
-    copies = pricer.copies(shape).items([*nodes, *one_database, *pricer.rest])
+    elsewhere = None
+    if pricer.second is not None:
+        there = pricer.application_elsewhere(topology.application, topology.nodes) or ()
+        storage = pricer.database_elsewhere(topology.database, topology.volume) or ()
+        elsewhere = [*there, *storage, *pricer.second.rest]
+    copies = pricer.copies(shape).items([*nodes, *one_database, *pricer.rest], elsewhere)
     net = (*nodes, *databases, *pricer.rest, *copies, *pricer.development)
     return Bill((*net, *pricer.charges(net)), pricer.own_ends)

@@ -187,6 +187,9 @@ class Hosting(_Section):
     regions: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(
         default=(), description="regions allowed, as the provider names them; empty: all"
     )
+    second_site: str = Field(
+        default="", description="place of the second site as provider/region (hybrid); empty: a site like the first"
+    )
     kubernetes: bool = Field(
         default=True,
         description="a Kubernetes cluster is paid for, as the strategy recommends; false: Docker Swarm or plain hosts",

@@ -276,8 +276,11 @@ def _ledger(search: Search, chosen: Topology) -> tuple[Assumption, ...]:
 
 def _other_prices(scenario: Scenario) -> tuple[str, ...]:
     """Prices that are not those that ship."""
-    folder = scenario.prices.catalogue
-    return (f"prices are those of the catalogue in {folder}",) if folder else ()
+    folder, second = scenario.prices.catalogue, scenario.hosting.second_site
+    return (
+        *((f"prices are those of the catalogue in {folder}",) if folder else ()),
+        *((f"the second site is priced in {second}, but recovery is timed as at the first site",) if second else ()),
+    )
 
 
 def _own(scenario: Scenario) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dfr_sizing.catalogue import Catalogue, Place
+from dfr_sizing.catalogue import Catalogue, MissingPrice, Place
 from dfr_sizing.cost import Bill, total
 from dfr_sizing.cost_pricer import Pricer, bill
+from dfr_sizing.cost_second_site import second_place
 from dfr_sizing.recommend.bounds import (
     ApplicationOption,
     DatabaseOption,
@@ -118,8 +119,25 @@ def place_options(
     databases = database_options(catalogue, place, design, excuses)
     if not applications or not databases:
         return None
-    pricer = Pricer(catalogue, place, design.terms, design.volumes)
+    hosting = design.scenario.hosting
+    second = second_place(catalogue, hosting.second_site, hosting.countries)
+    pricer = Pricer(catalogue, place, design.terms, design.volumes, second)
+    if second is not None:
+        applications = [one for one in applications if _sold(pricer.application_elsewhere, one.instance, 1)]
+        databases = [one for one in databases if _sold(pricer.database_elsewhere, one.instance, one.volume)]
+        if not applications or not databases:
+            excuses[f"second site: nothing as strong is sold in {second.name}"] += 1
+            return None
     return min(_costed(pricer, ways, applications, databases), key=lambda options: options.least_cost)
+
+
+def _sold(priced: Callable[..., object], *what: object) -> bool:
+    """Whether the second site has a price for it."""
+    try:
+        priced(*what)
+    except MissingPrice:
+        return False
+    return True
 
 
 def _costed(
@@ -129,14 +147,26 @@ def _costed(
 
     Bills add up over items, so a row and a column of the table of all pairs give the whole of it.
     """
-    nodes = [pricer.application(option.instance, option.nodes, option.price) for option in applications]
-    storage = [pricer.database(option.instance, option.volume, 1, option.price) for option in databases]
+    nodes = [
+        (
+            pricer.application(option.instance, option.nodes, option.price),
+            pricer.application_elsewhere(option.instance, option.nodes),
+        )
+        for option in applications
+    ]
+    storage = [
+        (
+            pricer.database(option.instance, option.volume, 1, option.price),
+            pricer.database_elsewhere(option.instance, option.volume),
+        )
+        for option in databases
+    ]
     development = [item.five_year_usd for item in pricer.development]
     for way in ways:
         copies = pricer.copies(replicas_needed(way.strategy))
-        of_applications = [copies.amounts(items) for items in nodes]
-        of_databases = [copies.amounts(items, 2 if way.standby else 1) for items in storage]
-        rest = copies.amounts(pricer.rest)
+        of_applications = [copies.amounts(items, 1, there) for items, there in nodes]
+        of_databases = [copies.amounts(items, 2 if way.standby else 1, there) for items, there in storage]
+        rest = copies.amounts(pricer.rest, 1, pricer.rest_elsewhere)
         row = tuple(total((part, of_databases[0], rest), development) for part in of_applications)
         column = tuple(total((of_applications[0], part, rest), development) for part in of_databases)
         yield PlaceOptions(pricer.place, pricer, way, tuple(applications), tuple(databases), row, column, base=row[0])
