@@ -54,7 +54,8 @@ EXPLAINERS: dict[str, Explainer] = {
 }
 """What can be explained, and who prints it."""
 
-OF_CHOICE = frozenset({"choice", "growth", "regret"})
+OF_GROWTH = "growth"
+OF_CHOICE = frozenset({"choice", OF_GROWTH, "regret"})
 """Those for which more has to be worked out than an answer needs."""
 
 

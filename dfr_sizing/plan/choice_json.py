@@ -25,7 +25,7 @@ def choice_json(choice: Choice | None) -> Json | None:
             }
             for place in choice.removed
         ],
-        "upgrades": _upgrades(choice.upgrades),
+        "upgrades": None if choice.upgrades is None else _upgrades(choice.upgrades),
     }
 
 

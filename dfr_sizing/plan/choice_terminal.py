@@ -43,7 +43,10 @@ def show_upgrades(r: Recommendation, console: Console) -> None:
     _show(r, console, lambda choice, money: _upgrades(choice.upgrades, money))
 
 
-def _upgrades(found: Upgrades, money: Money) -> Iterable[RenderableType]:
+def _upgrades(found: Upgrades | None, money: Money) -> Iterable[RenderableType]:
+    if found is None:
+        yield Text(f"Growth: {NO_DATA}")
+        return
     yield Text("Machines through five years of growth", style="bold")
     rows = table("machines", "from, to", "farmers then", f"{money.currency} a month")
     for stage in found.stages:

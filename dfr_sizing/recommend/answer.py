@@ -66,25 +66,26 @@ def recommend(
     profile: RecoveryProfile | None = None,
     *,
     with_choice: bool = False,
+    with_upgrades: bool = False,
 ) -> Recommendation:
     """The cheapest deployment that meets every target, two alternatives, and the reasons.
 
     ``executor`` spreads the simulations over processes; the answer is the same without it. ``profile`` is what a drill
     measured of recovery (Scenario.recovery.profile names its file). ``with_choice`` adds what stands beside the choice:
-    the Pareto front, regret, the places left out. Raises Infeasible with the binding limit, InputError for places that
-    do not exist.
+    the Pareto front, regret, the places left out; ``with_upgrades`` also when to buy more. Raises
+    Infeasible with the binding limit, InputError for places that do not exist.
     """
     tell = progress or (lambda _stage, _share: None)
     search = Search(scenario, model, catalogue, seed, effort, executor, profile)
     chosen, options = decided(search, tell)
     found = _explained(search, chosen, options, tell)
-    if not with_choice:
+    if not (with_choice or with_upgrades):
         return found
     from dfr_sizing.recommend.choice import beside  # noqa: PLC0415 - seldom asked for
 
     tell("what stands beside the choice", 0.95)
     before = search.simulated_requests
-    choice = beside(search, chosen, found.recommended, options)
+    choice = beside(search, chosen, found.recommended, options, with_upgrades=with_upgrades)
     more = search.simulated_requests - before
     return replace(found, choice=choice, simulated_requests=found.simulated_requests + more)
 

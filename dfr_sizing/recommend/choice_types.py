@@ -202,9 +202,9 @@ class Upgrades:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """All of it."""
+    """All of it; ``upgrades`` where they were asked for."""
 
     front: ParetoFront
     regret: Regret
     removed: tuple[RemovedPlace, ...]
-    upgrades: Upgrades
+    upgrades: Upgrades | None = None
