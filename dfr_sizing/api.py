@@ -27,14 +27,16 @@ def size(
     effort: Effort = FULL_EFFORT,
     progress: Progress | None = None,
     with_choice: bool = False,
+    with_upgrades: bool = False,
 ) -> Recommendation:
     """What to buy for so many farmers.
 
     ``scenario`` is a Scenario or a TOML file; ``settings`` replaces single fields of a file or of the defaults
     (``{"campaign.days": 90, "hosting.providers": ["aws"]}``). The same seed gives the same answer on any number of
     processes. ``effort`` says how much is simulated: less is faster, with wider intervals. ``with_choice`` adds the
-    Pareto front, regret and the places left out, and takes half as long again. Raises InputError for bad input,
-    Infeasible where nothing meets every target.
+    Pareto front, regret and the places left out, and takes half as long again; ``with_upgrades`` adds which
+    machines serve to which month, too, and takes several times as long. Raises InputError for bad input, Infeasible
+    where nothing meets every target.
     """
     if isinstance(scenario, Scenario):
         asked = scenario
@@ -45,7 +47,10 @@ def size(
         asked = load_scenario(scenario, overrides)
     calibrated, catalogue, profile = loaded(asked, model)
     with workers(processes) as pool:
-        return recommend(asked, calibrated, catalogue, seed, progress, effort, pool, profile, with_choice=with_choice)
+        return recommend(
+            asked, calibrated, catalogue, seed, progress, effort, pool, profile,
+            with_choice=with_choice, with_upgrades=with_upgrades,
+        )  # fmt: skip
 
 
 def loaded(asked: Scenario, model: Model | str | Path) -> tuple[Model, Catalogue, RecoveryProfile | None]:

@@ -170,7 +170,7 @@ class Recovery(_Section):
     )
 
 
-Provider = Literal["aws", "azure", "gcp", "on-premises", "private-cloud"]
+Provider = Literal["aws", "azure", "gcp", "on-premises", "private-cloud", "fao-managed"]
 
 
 class Hosting(_Section):
@@ -179,13 +179,20 @@ class Hosting(_Section):
     providers: Annotated[tuple[Provider, ...], BeforeValidator(_several)] = Field(
         default=("aws", "azure", "gcp"),
         min_length=1,
-        description="hosting allowed: aws, azure, gcp, on-premises, private-cloud",
+        description="hosting allowed: aws, azure, gcp, on-premises, private-cloud, fao-managed",
     )
     countries: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(
         default=(), description="ISO codes of the countries allowed; empty: all"
     )
     regions: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(
         default=(), description="regions allowed, as the provider names them; empty: all"
+    )
+    second_site: str = Field(
+        default="", description="place of the second site as provider/region (hybrid); empty: a site like the first"
+    )
+    kubernetes: bool = Field(
+        default=True,
+        description="a Kubernetes cluster is paid for, as the strategy recommends; false: Docker Swarm or plain hosts",
     )
     own_disk: str = Field(
         default="", description="entry of a disk that dfr-size probe disk wrote: measured in place of own hosting's"
@@ -202,6 +209,10 @@ class Prices(_Section):
     usd_rate: Range = _default("prices.usd_rate")
     staging_share: Range = _default("prices.staging_share")
     staging_hours_share: Range = _default("prices.staging_hours_share")
+    support: bool = Field(
+        default=False,
+        description="the provider's support plan is bought (AWS Business, Azure Standard, Google Standard)",
+    )
     overhead_share: Range = _default("prices.overhead_share")
     tax_share: Range = _default("prices.tax_share")
     own: dict[str, PositiveFinite] = Field(

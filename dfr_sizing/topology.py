@@ -27,13 +27,17 @@ _LEAST_CACHED, _NODES = 1e-3, 28
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """The database's disk: GiB in year 5, its IOPS and MB/s, and the least GiB that has them from year 1 on."""
+    """The database's disk: GiB in year 5, its IOPS and MB/s, and the least GiB that has them from year 1 on.
+
+    ``needed_iops`` of them are asked for (0: all); the others come with its size.
+    """
 
     disk: DiskType
     storage_gib: int
     least_gib: int
     iops: int
     mb_per_s: float
+    needed_iops: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from dfr_sizing.catalogue import (
     disk_limits,
     load_catalogue,
 )
-from dfr_sizing.cost import YEARS, Bill, Pricer, Terms, Tier, Volumes, bill
+from dfr_sizing.cost import YEARS, Bill, CostItem, Terms, Tier, Volumes
+from dfr_sizing.cost_pricer import Pricer, bill
 from dfr_sizing.model import load_model
 from dfr_sizing.recommend.candidates import ALL_WAYS, place_options
 from dfr_sizing.recommend.design import Design, design_for
@@ -36,6 +37,7 @@ PLACES = (
     ("gcp", "europe-west1"),
     ("on-premises", "national-data-centre"),
     ("private-cloud", "national-cloud"),
+    ("fao-managed", "shared-platform"),
 )
 
 
@@ -89,7 +91,16 @@ deployments = st.fixed_dictionaries(
         "gib": st.integers(20, 10_000),
         "more_iops": shares,
         "disk_number": st.integers(0, 20),
-        "terms": st.builds(Terms, st.just(Term.ON_DEMAND), st.floats(0.0, 2.0), st.floats(0.01, 1.0), shares, shares),
+        "terms": st.builds(
+            Terms,
+            st.sampled_from(list(Term)),
+            st.floats(0.0, 2.0),
+            st.floats(0.01, 1.0),
+            shares,
+            shares,
+            support=st.booleans(),
+            kubernetes=st.booleans(),
+        ),
         "sold": st.tuples(st.integers(0, 60), st.integers(0, 60)),
     }
 )
@@ -131,7 +142,7 @@ def test_storage_backups_and_what_is_sent_grow_from_year_to_year_and_hosts_do_no
         assert courses[name][4] == pytest.approx(5 * courses[name][0])
     for name in ("application nodes", "application disks", "database", "load balancer"):
         assert len({round(usd, 6) for usd in courses[name]}) == 1
-    assert list(found.by_year_usd) == sorted(found.by_year_usd)
+    assert list(found.run_by_year_usd) == sorted(found.run_by_year_usd)
 
 
 def test_overheads_and_taxes_are_lines_of_the_bill_and_taxes_are_on_the_overheads_too() -> None:
@@ -153,6 +164,10 @@ def design(farmers: float = 3e5, overhead: float = 0.0, tax: float = 0.0) -> Des
     return design_for(load_scenario(None, asked), load_model())
 
 
+def _net(found: Bill) -> list[CostItem]:
+    return [item for item in found.items if item.tier is not Tier.CHARGES]
+
+
 @pytest.mark.parametrize("provider", ["aws", "azure", "on-premises"])
 def test_the_search_counts_overheads_and_taxes_to_the_last_bit(provider: str) -> None:
     catalogue = load_catalogue()
@@ -161,7 +176,8 @@ def test_the_search_counts_overheads_and_taxes_to_the_last_bit(provider: str) ->
         options = place_options(catalogue, place, design(3e5, 0.07, 0.15), (way,), 1, Counter())
         assert options is not None
         for i, cost in enumerate(options.application_cost):
-            assert options.candidate(i, 0).bill.five_year_usd == cost
+            assert options.candidate(i, 0).bill.five_year_usd == pytest.approx(options.cost(i, 0), rel=1e-12)
+            assert sum(item.five_year_usd for item in _net(options.candidate(i, 0).bill)) == cost
 
 
 def small_catalogue(place: tuple[str, str]) -> tuple[Catalogue, Place]:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from dfr_sizing.catalogue import SERVICE_UNITS, Catalogue, MissingPrice, Role, Term, load_catalogue
-from dfr_sizing.cost import Bill, Pricer, Terms, Tier, Volumes, bill
+from dfr_sizing.cost import Bill, Terms, Tier, Volumes
+from dfr_sizing.cost_pricer import Pricer, bill
 from dfr_sizing.recovery import Strategy, replicas_needed
 from dfr_sizing.topology import Topology, Volume
 
@@ -75,10 +76,14 @@ def test_the_years_add_up_to_the_bill_and_what_is_stored_grows() -> None:
     found = billed(Strategy.WARM_STANDBY, standby=True)
     assert len(found.by_year_usd) == 5
     assert sum(found.by_year_usd) == pytest.approx(found.five_year_usd)
-    assert list(found.by_year_usd) == sorted(found.by_year_usd)
+    run = found.run_by_year_usd
+    assert list(run) == sorted(run)
     # GiB of RDS gp3 at the end of each year, twice for the standby, once more for the second site and for staging
-    grown = 12 * 0.115 * (390 - 130) * 4 + 12 * 0.023 * (50 - 10) * 2 + 12 * 0.095 * (350 - 70) * 2
-    assert found.by_year_usd[-1] - found.by_year_usd[0] == pytest.approx(grown)
+    grown = 12 * 0.115 * (390 - 130) * 4 + 12 * 0.023 * (50 - 10) * 3 + 12 * 0.095 * (350 - 70) * 2
+    assert run[-1] - run[0] == pytest.approx(grown)
+    # what is paid once is paid in year 1: 20 days of people at 300 USD
+    assert found.setup_usd == pytest.approx(20 * 300)
+    assert [all_of - of for all_of, of in zip(found.by_year_usd, run, strict=True)] == pytest.approx([6000, 0, 0, 0, 0])
 
 
 def test_a_price_that_is_missing_is_never_free() -> None:
@@ -118,6 +123,6 @@ def test_prices_older_than_the_limit_are_named() -> None:
     found = billed()
     dates = {line.price.date for line in found.items}
     assert found.stale(max(dates), days=0) == tuple(
-        {line.price: None for line in found.items if line.price.date < max(dates)}
+        {line.price: None for line in found.items if line.price.date < max(dates) and line.tier is not Tier.SETUP}
     )
     assert replace(found, items=()).stale(max(dates)) == ()

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_bill_properties import deployment
 
-from dfr_sizing.catalogue import Price, PriceLabel, Term, load_catalogue
-from dfr_sizing.cost import Bill, CostItem, Terms, Tier
+from dfr_sizing.catalogue import BETWEEN_SITES, ORCHESTRATION, SUPPORT, Price, PriceLabel, Term, load_catalogue
+from dfr_sizing.cost import SETUP, Bill, CostItem, Terms, Tier
 from dfr_sizing.cost_interval import BillInterval, bill_interval
 from dfr_sizing.drivers import rules
 from dfr_sizing.interval import Interval
@@ -114,7 +114,7 @@ def test_inputs_of_own_hosting_move_the_bill_as_a_bill_with_the_users_figure_doe
         for line in load_catalogue().own_hosting_assumptions
         if isinstance(line.value, Interval)
     }
-    assert found.keys() <= ranges.keys()
+    assert found.keys() <= ranges.keys() | {SETUP}
     for key, value in ranges.items():
         ends = [deployment(OWN, catalogue=load_catalogue({key: end})) for end in (value.low, value.high)]
         changes = [end.five_year_usd - base.five_year_usd for end in ends]
@@ -144,7 +144,11 @@ def test_worse_labels_make_it_wider() -> None:
 
 
 def test_the_width_of_an_estimate_is_what_the_rule_misses_prices_by_that_are_listed() -> None:
-    """Each storage and egress price on a list, estimated from the home region by the ratio of a machine's prices."""
+    """Each listed price of storage, network and logs, estimated from home by the ratio of a machine's prices.
+
+    Not of what is never estimated so: clusters and support cost the same everywhere, and copies between sites are
+    assumed where they are not listed.
+    """
     homes = {"aws": ("us-east-1", "m6i.xlarge"), "azure": ("westus", "Standard_D4s_v3")}
     homes["gcp"] = ("us-central1", "n2-standard-4")
     listed = {
@@ -154,7 +158,8 @@ def test_the_width_of_an_estimate_is_what_the_rule_misses_prices_by_that_are_lis
     }
     missed = []
     for (provider, region, name, unit), usd in listed.items():
-        if unit == "hour" or provider not in homes or region == homes[provider][0]:
+        other = name in {ORCHESTRATION, SUPPORT, BETWEEN_SITES}
+        if other or unit == "hour" or provider not in homes or region == homes[provider][0]:
             continue
         home, machine = homes[provider]
         there, here, at_home = (
@@ -163,6 +168,6 @@ def test_the_width_of_an_estimate_is_what_the_rule_misses_prices_by_that_are_lis
         )
         if there and here and at_home:
             missed.append(usd / (at_home * there / here))
-    assert len(missed) >= 60
+    assert len(missed) >= 100
     within = sum(error("estimated").low <= ratio <= error("estimated").high for ratio in missed) / len(missed)
     assert 0.85 <= within <= 0.97

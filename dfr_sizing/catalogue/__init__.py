@@ -8,7 +8,7 @@
 ``InstanceType``           a size of machine or of managed PostgreSQL: cores, memory, speed, disk caps
 ``DiskType``               a kind of volume: size, IOPS, MB/s, latency
 ``Price``                  one unit of an item in one place, with source, date and label
-``Role, Term``             application or database; on-demand, 1-year, 3-year
+``Role, Term``             application or database; on-demand, sustained use, 1-year, 3-year
 ``PriceLabel``             listed, converted, estimated or assumed
 ``disk_limits``            IOPS and MB/s that come with a volume of a given size
 ``disk_ceiling``           the most that can be bought on top
@@ -17,8 +17,8 @@
 ``MissingPrice``           the error for a price that nobody knows
 =========================  =============================================================================
 
-Services are priced under the same names everywhere: ``LOAD_BALANCER``, ``OBJECT_STORAGE``, ``BACKUP_STORAGE``,
-``EGRESS``; their units are in ``SERVICE_UNITS``.
+Services are priced under the same names everywhere (``LOAD_BALANCER``, ``EGRESS`` and so on); what a registry needs of
+every place, with the units, is in ``SERVICE_UNITS``. ``SUPPORT`` is bought only where it is asked for.
 """
 
 from dfr_sizing.catalogue.catalogue import Catalogue, DroppedPlace, MissingPrice
@@ -26,11 +26,20 @@ from dfr_sizing.catalogue.disks import billed_gib, disk_ceiling, disk_limits
 from dfr_sizing.catalogue.reader import load_catalogue, read_catalogue
 from dfr_sizing.catalogue.types import (
     BACKUP_STORAGE,
+    BALANCER_TRAFFIC,
+    BETWEEN_SITES,
     EGRESS,
     LOAD_BALANCER,
+    LOGS,
+    NAT,
+    NAT_TRAFFIC,
     OBJECT_STORAGE,
+    ORCHESTRATION,
     PROVIDERS,
     SERVICE_UNITS,
+    SHARED_FILES,
+    SNAPSHOTS,
+    SUPPORT,
     DiskType,
     InstanceType,
     Place,
@@ -42,11 +51,20 @@ from dfr_sizing.catalogue.types import (
 
 __all__ = [
     "BACKUP_STORAGE",
+    "BALANCER_TRAFFIC",
+    "BETWEEN_SITES",
     "EGRESS",
     "LOAD_BALANCER",
+    "LOGS",
+    "NAT",
+    "NAT_TRAFFIC",
     "OBJECT_STORAGE",
+    "ORCHESTRATION",
     "PROVIDERS",
     "SERVICE_UNITS",
+    "SHARED_FILES",
+    "SNAPSHOTS",
+    "SUPPORT",
     "Catalogue",
     "DiskType",
     "DroppedPlace",

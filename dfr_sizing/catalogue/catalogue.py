@@ -92,7 +92,8 @@ class Catalogue:
     ) -> tuple[tuple[InstanceType, Price], ...]:
         """Sizes with a price per hour in a place, cheapest first, then by name.
 
-        Where a size has no price at the term, its on-demand price stands in; the Price says which it is.
+        Where a size has no price at the term, its on-demand price stands in; for that, what it comes to with the
+        discount of sustained use, where there is one. The Price says which it is.
         """
         key = (place, role, term)
         if key not in self._offered:
@@ -117,6 +118,10 @@ class Catalogue:
         if found is None:
             raise MissingPrice(place, item, unit, term)
         return found
+
+    def always_on(self, place: Place, item: str) -> Price | None:
+        """Price per hour of a machine that is on all month without commitment: with sustained use where it counts."""
+        return self._find(place, item, "hour", Term.SUSTAINED) or self._find(place, item, "hour", Term.ON_DEMAND)
 
     def has_price(self, place: Place, item: str, unit: str, term: Term = Term.ON_DEMAND) -> bool:
         """Whether ``price`` would find one."""
@@ -177,9 +182,8 @@ class Catalogue:
 
     def _sizes(self, place: Place, role: Role, term: Term) -> Iterator[tuple[InstanceType, Price]]:
         for instance in self._instances.get((place.provider, role), ()):
-            price = self._find(place, instance.name, "hour", term) or self._find(
-                place, instance.name, "hour", Term.ON_DEMAND
-            )
+            committed = None if term is Term.ON_DEMAND else self._find(place, instance.name, "hour", term)
+            price = committed or self.always_on(place, instance.name)
             if price is not None:
                 yield instance, price
 

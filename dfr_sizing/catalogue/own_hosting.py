@@ -12,9 +12,17 @@ core, per hour        core_usd x spare_factor x yearly share / 8,760 h
                       + (rack_usd_per_month + staff_usd_per_month) / pool_cores / 730 h
 memory, GiB-hour      memory_usd_per_gib x spare_factor x yearly share / 8,760 h
 storage, GiB-month    usd per raw GiB x copies x yearly share / 12
-egress, GB            link_usd_per_month / link_gb_per_month
+shared filestore      as storage, on SSD; snapshots as object storage
+egress, GB            link_usd_per_month / link_gb_per_month; also between sites and through NAT
 load balancer, month  load_balancer_vms x (cores x core hour + GiB x memory hour) x 730 h
+its traffic, GB       the same / load_balancer_gb_per_month: beyond that a second pair
+NAT gateway, month    one machine of the load balancer's size, as a firewall
+orchestration, month  k3s_vms x (cores x core hour + GiB x memory hour) x 730 h
+logs, GB              log_cores and log_gib for a month / log_gb_per_month, and log_months of object storage
 private cloud         each of these x private_cloud_markup
+FAO-managed           as on premises with fao_pool_cores for pool_cores, since more countries share rack and staff;
+                      orchestration is fao_platform_usd_per_month x fao_platform_share, the country's part of what
+                      runs the platform
 ====================  =================================================================================
 """
 
@@ -28,10 +36,18 @@ from datetime import date
 
 from dfr_sizing.catalogue.types import (
     BACKUP_STORAGE,
+    BALANCER_TRAFFIC,
+    BETWEEN_SITES,
     EGRESS,
     LOAD_BALANCER,
+    LOGS,
+    NAT,
+    NAT_TRAFFIC,
     OBJECT_STORAGE,
+    ORCHESTRATION,
     SERVICE_UNITS,
+    SHARED_FILES,
+    SNAPSHOTS,
     DiskType,
     InstanceType,
     Place,
@@ -45,7 +61,8 @@ from dfr_sizing.ledger import Assumption, Label
 
 HOURS_PER_MONTH = 730.0
 HOURS_PER_YEAR = 8760.0
-OWN_PROVIDERS = ("on-premises", "private-cloud")
+FAO_MANAGED = "fao-managed"
+OWN_PROVIDERS = ("on-premises", "private-cloud", FAO_MANAGED)
 PREFIX = "own_hosting."
 
 PriceEnd = dict[tuple[str, str], float]
@@ -95,8 +112,8 @@ def own_hosting_prices(
     instances: Iterable[InstanceType],
     disks: Iterable[DiskType],
 ) -> Iterator[Price]:
-    """Compute the prices of all that is bought on one's own premises and in a private cloud, in USD, on-demand."""
-    costs = _unit_costs(hosting)
+    """Compute the prices of what is bought on one's own premises, in a private cloud or of FAO, in USD, on-demand."""
+    at_home, at_fao = _unit_costs(hosting, shared=False), _unit_costs(hosting, shared=True)
     source = "computed from the own hosting inputs"
     if hosting.given:
         source += ", with the user's " + ", ".join(hosting.given)
@@ -105,6 +122,7 @@ def own_hosting_prices(
         if place.provider not in OWN_PROVIDERS:
             continue
         factor = hosting.mid("private_cloud_markup") if place.provider == "private-cloud" else 1.0
+        costs = at_fao if place.provider == FAO_MANAGED else at_home
         items = [
             (shape.name, "hour", shape.cores * costs.core_hour + shape.memory_gib * costs.memory_gib_hour)
             for shape in shapes
@@ -160,25 +178,40 @@ class _UnitCosts:
     services: dict[str, float]
 
 
-def _unit_costs(hosting: OwnHosting) -> _UnitCosts:
+def _unit_costs(hosting: OwnHosting, *, shared: bool) -> _UnitCosts:
+    """``shared``: on FAO's platform, which several countries pay for."""
     mid = hosting.mid
     yearly = 1 / mid("depreciation_years") + mid("maintenance_share_per_year")
     spare = mid("spare_factor")
+    pool = mid("fao_pool_cores" if shared else "pool_cores")
     core_hour = (
         mid("core_usd") * spare * yearly / HOURS_PER_YEAR
         + mid("core_watts") / 1000 * mid("pue") * mid("power_usd_per_kwh") * spare
-        + (mid("rack_usd_per_month") + mid("staff_usd_per_month")) / mid("pool_cores") / HOURS_PER_MONTH
+        + (mid("rack_usd_per_month") + mid("staff_usd_per_month")) / pool / HOURS_PER_MONTH
     )
     memory_hour = mid("memory_usd_per_gib") * spare * yearly / HOURS_PER_YEAR
 
     def storage(kind: str) -> float:
         return mid(f"{kind}_usd_per_gib") * mid(f"{kind}_copies") * yearly / 12
 
-    balancer_hour = mid("load_balancer_cores") * core_hour + mid("load_balancer_gib") * memory_hour
+    def machine_month(of: str) -> float:
+        return (mid(f"{of}_cores") * core_hour + mid(f"{of}_gib") * memory_hour) * HOURS_PER_MONTH
+
+    balancers = mid("load_balancer_vms") * machine_month("load_balancer")
+    link = mid("link_usd_per_month") / mid("link_gb_per_month")
+    platform = mid("fao_platform_usd_per_month") * mid("fao_platform_share")
     services = {
-        LOAD_BALANCER: mid("load_balancer_vms") * balancer_hour * HOURS_PER_MONTH,
+        LOAD_BALANCER: balancers,
+        BALANCER_TRAFFIC: balancers / mid("load_balancer_gb_per_month"),
         OBJECT_STORAGE: storage("object"),
+        SHARED_FILES: storage("ssd"),
         BACKUP_STORAGE: storage("backup"),
-        EGRESS: mid("link_usd_per_month") / mid("link_gb_per_month"),
+        SNAPSHOTS: storage("object"),
+        EGRESS: link,
+        BETWEEN_SITES: link,
+        NAT: machine_month("load_balancer"),
+        NAT_TRAFFIC: link,
+        ORCHESTRATION: platform if shared else mid("k3s_vms") * machine_month("k3s"),
+        LOGS: machine_month("log") / mid("log_gb_per_month") + mid("log_months") * storage("object"),
     }
     return _UnitCosts(core_hour, memory_hour, storage("ssd"), services)

@@ -23,6 +23,8 @@ from dfr_sizing.catalogue.own_hosting import PREFIX, OwnHosting, own_hosting_pri
 from dfr_sizing.catalogue.types import (
     PROVIDERS,
     SERVICE_UNITS,
+    SUPPORT,
+    SUPPORT_UNITS,
     UNITS,
     DiskType,
     InstanceType,
@@ -130,6 +132,9 @@ def _read_files(directory: Traversable) -> _Files:
         if price.item in SERVICE_UNITS:
             if price.unit != SERVICE_UNITS[price.item]:
                 row.fail(f"{price.item!r} is priced per {SERVICE_UNITS[price.item]}, not per {price.unit}")
+        elif price.item == SUPPORT:
+            if price.unit not in SUPPORT_UNITS:
+                row.fail(f"{SUPPORT!r} is priced per {' and '.join(SUPPORT_UNITS)}, not per {price.unit}")
         elif (price.provider, price.item) not in items:
             row.fail(f"{price.item!r} is neither an instance, a disk nor a service")
         return price
@@ -205,7 +210,7 @@ class _Row:
     def day(self, column: str) -> date:
         value = self.text(column)
         try:
-            return date.fromisoformat(value)
+            return _day(value)
         except ValueError:
             self.fail(f"{column} is {value!r}, but must be a date like 2026-07-30")
 
@@ -216,7 +221,7 @@ class _Row:
         return value
 
     def choice(self, column: str, kind: type[_Choice]) -> _Choice:
-        return kind(self.one_of(column, tuple(kind)))
+        return kind(self.one_of(column, _values(kind)))
 
     def interval(self, column: str) -> Interval:
         low, mid, high = (self.positive(f"{column}_{bound}") for bound in ("low", "mid", "high"))
@@ -225,16 +230,26 @@ class _Row:
         return Interval(low, mid, high)
 
 
+@cache
+def _values(kind: type[StrEnum]) -> tuple[str, ...]:
+    return tuple(kind)
+
+
+@cache
+def _day(text: str) -> date:
+    return date.fromisoformat(text)  # few days stand in thousands of rows
+
+
 def _rows(file: Traversable, columns: str) -> Iterator[_Row]:
     expected = columns.split(",")
     reader = csv.reader(file.read_text(encoding="utf-8").splitlines())
-    header = next(reader, [])
+    header, name = next(reader, []), file.name
     if header != expected:
         raise ValueError(f"{file.name}, line 1: the columns are {','.join(header)}, but must be {columns}")
     for cells in reader:
         if len(cells) != len(expected):
             raise ValueError(f"{file.name}, line {reader.line_num}: {len(cells)} cells, but {len(expected)} columns")
-        yield _Row(file.name, reader.line_num, dict(zip(expected, cells, strict=True)))
+        yield _Row(name, reader.line_num, dict(zip(expected, cells, strict=True)))
 
 
 def _read(

@@ -8,15 +8,41 @@ from enum import StrEnum
 
 from dfr_sizing.interval import Interval
 
-PROVIDERS = ("aws", "azure", "gcp", "on-premises", "private-cloud")
-UNITS = ("hour", "month", "gib-month", "iops-month", "mb_per_s-month", "gb")
+PROVIDERS = ("aws", "azure", "gcp", "on-premises", "private-cloud", "fao-managed")
+UNITS = ("hour", "month", "gib-month", "iops-month", "mb_per_s-month", "gb", "share")
 
 # Services have the same item name at every provider, so that a bill reads alike everywhere.
-LOAD_BALANCER = "load balancer"  # per month, one unit of load included
+LOAD_BALANCER = "load balancer"  # per month, one unit of load (1 GB an hour) included
+BALANCER_TRAFFIC = "load balancer traffic"  # per GB beyond that unit
 OBJECT_STORAGE = "object storage"  # per GiB-month
+SHARED_FILES = "shared filestore"  # per GiB-month: a file system that all application nodes mount
 BACKUP_STORAGE = "backup storage"  # per GiB-month
+SNAPSHOTS = "snapshots"  # per GiB-month, of a node's disk
 EGRESS = "egress"  # per GB sent to the Internet
-SERVICE_UNITS = {LOAD_BALANCER: "month", OBJECT_STORAGE: "gib-month", BACKUP_STORAGE: "gib-month", EGRESS: "gb"}
+BETWEEN_SITES = "copies between sites"  # per GB sent to another region or site
+NAT = "NAT gateway"  # per month
+NAT_TRAFFIC = "NAT traffic"  # per GB that passes it
+ORCHESTRATION = "orchestration"  # per month, one Kubernetes cluster's control plane
+LOGS = "logs and metrics"  # per GB taken in
+SERVICE_UNITS = {
+    LOAD_BALANCER: "month",
+    BALANCER_TRAFFIC: "gb",
+    OBJECT_STORAGE: "gib-month",
+    SHARED_FILES: "gib-month",
+    BACKUP_STORAGE: "gib-month",
+    SNAPSHOTS: "gib-month",
+    EGRESS: "gb",
+    BETWEEN_SITES: "gb",
+    NAT: "month",
+    NAT_TRAFFIC: "gb",
+    ORCHESTRATION: "month",
+    LOGS: "gb",
+}
+"""What a registry needs of every place."""
+
+SUPPORT = "support plan"
+SUPPORT_UNITS = ("month", "share")
+"""A provider's support: the least it costs a month, and its share of the bill; bought only where it is asked for."""
 
 
 class Role(StrEnum):
@@ -40,6 +66,7 @@ class Term(StrEnum):
     """For how long a price is committed to."""
 
     ON_DEMAND = "on-demand"
+    SUSTAINED = "sustained-use"  # by the hour, of a machine that is on for the whole month
     ONE_YEAR = "1-year"
     THREE_YEARS = "3-year"
 
@@ -48,7 +75,7 @@ class Term(StrEnum):
 class Place:
     """Where hosting can be bought."""
 
-    provider: str  # aws, azure, gcp, on-premises, private-cloud
+    provider: str  # one of PROVIDERS
     region: str
     city: str
     country: str  # ISO 3166-1 alpha-2; "" where the user's own country is meant
@@ -149,7 +176,7 @@ class Price:
     provider: str
     region: str
     item: str
-    unit: str  # hour, month, gib-month, iops-month, mb_per_s-month, gb
+    unit: str  # one of UNITS
     term: Term
     usd: float
     source: str

@@ -27,7 +27,9 @@ WIDEST = 160
 OLD_DAYS = 180
 """Age from which the plan names a price as old."""
 
-Providers = Annotated[list[str] | None, typer.Option(help="aws, azure, gcp, on-premises, private-cloud (repeat).")]
+Providers = Annotated[
+    list[str] | None, typer.Option(help="aws, azure, gcp, on-premises, private-cloud, fao-managed (repeat).")
+]
 Regions = Annotated[list[str] | None, typer.Option(help="Region, as eu-west-1 or aws/eu-west-1 (repeat).")]
 Countries = Annotated[list[str] | None, typer.Option(help="Country, ISO code (repeat).")]
 TermOption = Annotated[str | None, typer.Option(help="on-demand, 1-year or 3-year.")]

@@ -39,15 +39,23 @@ def _regret(found: Recommendation, console: Console) -> None:
     show_regret(found, console)
 
 
+def _growth(found: Recommendation, console: Console) -> None:
+    from dfr_sizing.plan.choice_terminal import show_upgrades
+
+    show_upgrades(found, console)
+
+
 EXPLAINERS: dict[str, Explainer] = {
     "choice": _choice,
     "database": _database,
+    "growth": _growth,
     "recovery": _recovery,
     "regret": _regret,
 }
 """What can be explained, and who prints it."""
 
-OF_CHOICE = frozenset({"choice", "regret"})
+OF_GROWTH = "growth"
+OF_CHOICE = frozenset({"choice", OF_GROWTH, "regret"})
 """Those for which more has to be worked out than an answer needs."""
 
 

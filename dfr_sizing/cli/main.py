@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from dfr_sizing.cli.explain import EXPLAINERS, OF_CHOICE, check_explain
+from dfr_sizing.cli.explain import EXPLAINERS, OF_CHOICE, OF_GROWTH, check_explain
 from dfr_sizing.cli.stop import Stopped, end_stopped, is_stopped, say
 from dfr_sizing.errors import InputError
 
@@ -72,7 +72,8 @@ def size(
     campaign_days: Annotated[str | None, typer.Option(help="Length of a registration campaign.")] = None,
     surge: Annotated[str | None, typer.Option(help="Deadline days over an ordinary day.")] = None,
     provider: Annotated[
-        list[str] | None, typer.Option(help="Hosting allowed (repeat): aws, azure, gcp, on-premises, private-cloud.")
+        list[str] | None,
+        typer.Option(help="Hosting allowed (repeat): aws, azure, gcp, on-premises, private-cloud, fao-managed."),
     ] = None,
     country: Annotated[list[str] | None, typer.Option(help="Country allowed (repeat), ISO code.")] = None,
     region: Annotated[list[str] | None, typer.Option(help="Region allowed (repeat).")] = None,
@@ -188,6 +189,7 @@ def _recommend(
                 effort=Effort(whole_day=whole_day),
                 progress=progress,
                 with_choice=out is not None or explain in OF_CHOICE,
+                with_upgrades=out is not None or explain == OF_GROWTH,
             )
     except Infeasible as answer:
         _show_infeasible(answer, seed, calibrated.name, as_json=as_json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dfr_sizing.recommend.choice_types import Choice, Commitment, Guess, ParetoFront, ParetoPoint, Regret
+from dfr_sizing.recommend.choice_types import Choice, Commitment, Guess, ParetoFront, ParetoPoint, Regret, Upgrades
 
 Json = dict[str, Any]
 
@@ -25,6 +25,28 @@ def choice_json(choice: Choice | None) -> Json | None:
             }
             for place in choice.removed
         ],
+        "upgrades": None if choice.upgrades is None else _upgrades(choice.upgrades),
+    }
+
+
+def _upgrades(found: Upgrades) -> Json:
+    return {
+        "stages": [
+            {
+                "application": stage.machines.application,
+                "nodes": stage.machines.nodes,
+                "database": stage.machines.database,
+                "from_month": stage.from_month,
+                "to_month": stage.to_month,
+                "farmers": stage.farmers,
+                "monthly_usd": stage.monthly_usd,
+            }
+            for stage in found.stages
+        ],
+        "five_year_usd": found.five_year_usd,
+        "at_once_usd": found.at_once_usd,
+        "order_months": found.order_months,
+        "simulated_steps": found.steps,
     }
 
 

@@ -15,12 +15,14 @@ from dfr_sizing.plan.choice_words import (
     no_commitment,
     regret_sentence,
     removed_saving,
+    stretch,
+    upgrades_sentence,
     way_of,
 )
 from dfr_sizing.plan.money import Money
 from dfr_sizing.plan.recovery_terminal import WIDEST, table
 from dfr_sizing.plan.words import NO_DATA, minutes, number, share
-from dfr_sizing.recommend.choice_types import Choice, ParetoFront, ParetoPoint, Regret, RemovedPlace
+from dfr_sizing.recommend.choice_types import Choice, ParetoFront, ParetoPoint, Regret, RemovedPlace, Upgrades
 from dfr_sizing.recommend.types import Recommendation
 
 Told = Callable[[Choice, Money], Iterable[RenderableType]]
@@ -34,6 +36,23 @@ def show_choice(r: Recommendation, console: Console) -> None:
 def show_regret(r: Recommendation, console: Console) -> None:
     """Print what a wrong guess of demand costs in both directions, and how much to commit to."""
     _show(r, console, lambda choice, money: _regret(choice.regret, money))
+
+
+def show_upgrades(r: Recommendation, console: Console) -> None:
+    """Print which machines serve to which month, and what buying them one after the other saves."""
+    _show(r, console, lambda choice, money: _upgrades(choice.upgrades, money))
+
+
+def _upgrades(found: Upgrades | None, money: Money) -> Iterable[RenderableType]:
+    if found is None:
+        yield Text(f"Growth: {NO_DATA}")
+        return
+    yield Text("Machines through five years of growth", style="bold")
+    rows = table("machines", "from, to", "farmers then", f"{money.currency} a month")
+    for stage in found.stages:
+        rows.add_row(stage.machines.title, stretch(stage), f"{stage.farmers:,.0f}", money.figure(stage.monthly_usd))
+    yield rows
+    yield Text(upgrades_sentence(found, money))
 
 
 def _show(r: Recommendation, console: Console, told: Told) -> None:

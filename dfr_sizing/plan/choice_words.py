@@ -6,7 +6,16 @@ import math
 
 from dfr_sizing.plan.money import Money
 from dfr_sizing.plan.words import number, share
-from dfr_sizing.recommend.choice_types import Commitment, Guess, ParetoFront, ParetoPoint, Regret, RemovedPlace
+from dfr_sizing.recommend.choice_types import (
+    Commitment,
+    Guess,
+    ParetoFront,
+    ParetoPoint,
+    Regret,
+    RemovedPlace,
+    Stage,
+    Upgrades,
+)
 
 
 def front_sentence(front: ParetoFront) -> str:
@@ -87,6 +96,30 @@ FORMULA = (
     "Committed machines cost the term's share r of the on-demand price, used or not; so commit up to the need that is "
     "exceeded with probability r (newsvendor: Arrow, Harris & Marschak 1951; Littlewood 1972)."
 )
+
+
+def stretch(stage: Stage) -> str:
+    """``months 28 to 60``, or ``go-live to month 27``."""
+    start = "go-live" if stage.from_month == 0 else f"month {stage.from_month + 1}"
+    return f"{start} to month {stage.to_month}"
+
+
+def upgrades_sentence(found: Upgrades, money: Money) -> str:
+    """Whether to buy step by step, and what that saves."""
+    if len(found.stages) == 1:
+        return (
+            f"Buy year 5's machines at once: smaller ones for the first years save less than moving up costs "
+            f"({found.steps} steps simulated)."
+        )
+    dates = " and ".join(f"after month {stage.to_month}" for stage in found.stages[:-1])
+    saved = money.figure(found.at_once_usd - found.five_year_usd)
+    return (
+        f"Move up {dates}, begun {number(found.order_months)} months before, and pay {money.currency} "
+        f"{money.figure(found.five_year_usd)} in five years, {saved} less than with year 5's machines from the first "
+        f"day. The dates are those to which the simulation finds every target met with one application node down "
+        f"({found.steps} steps simulated), if farmers grow evenly: move when the registry has so many, not by the "
+        f"calendar."
+    )
 
 
 def removed_saving(place: RemovedPlace, money: Money) -> str:

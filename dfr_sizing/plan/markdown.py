@@ -76,8 +76,12 @@ def stale_prices(r: Recommendation, on: date) -> list[tuple[Price, int]]:
 def not_billed(r: Recommendation) -> list[tuple[str, str]]:
     """What no line of the bill pays for, each with a sentence why."""
     where = "cloud" if r.recommended.topology.place.provider in CLOUDS else "own"
-    rows = [(row["name"], row["why"]) for row in data_rows("not_billed.toml").values() if where in row["where"]]
     prices, unstated = r.scenario.prices, []
+    rows = [
+        (row["name"], row["why"])
+        for key, row in data_rows("not_billed.toml").items()
+        if where in row["where"] and not (key == "support" and prices.support)
+    ]
     for name, field, share in (
         ("taxes", "tax_share", prices.tax_share),
         ("overheads", "overhead_share", prices.overhead_share),
@@ -133,6 +137,8 @@ def template(name: str) -> Template:
         "commitment_sentence": choice_words.commitment_sentence,
         "no_commitment": choice_words.no_commitment,
         "removed_saving": choice_words.removed_saving,
+        "stretch": choice_words.stretch,
+        "upgrades_sentence": choice_words.upgrades_sentence,
         "formula": choice_words.FORMULA,
         "backups_sentence": backups_sentence,
         "cable_sentence": cable_sentence,

@@ -45,6 +45,7 @@ _STYLE = {
     "api_p95_ms": (RED, "D"),
 }
 _TIERS = {
+    Tier.SETUP: YELLOW,
     Tier.PRODUCTION: BLUE,
     Tier.RECOVERY: ORANGE,
     Tier.STAGING: GREEN,

@@ -172,7 +172,9 @@ def _facts(r: Recommendation, money: Money) -> list[RenderableType]:
     plan, thumb = r.recommended, r.rule_of_thumb
     rto, rpo, weak = plan.headline.rto_minutes, plan.headline.rpo_minutes, plan.availability.single_points
     points = f"; single points: {', '.join(weak)}" if weak else ""
-    tiers = ", ".join(f"{tier} {money.figure(plan.bill.of_tier(tier))}" for tier in Tier if plan.bill.of_tier(tier))
+    run = [tier for tier in Tier if tier is not Tier.SETUP and plan.bill.of_tier(tier)]
+    tiers = ", ".join(f"{tier} {money.figure(plan.bill.of_tier(tier))}" for tier in run)
+    once = f" (setup {money.figure(plan.bill.setup_usd)})" if plan.bill.setup_usd else ""
     rate = f"; {money.rate_text}" if money.rate_text else ""
     five = f"{money.text(plan.bill.five_year_usd)} in five years"
     prices = price_range(bill_interval(plan.bill))
@@ -182,7 +184,7 @@ def _facts(r: Recommendation, money: Money) -> list[RenderableType]:
             f"{plan.strategy}: RTO {minutes(rto.p50)} to {minutes(rto.p95)}, "
             f"RPO {minutes(rpo.p50)} to {minutes(rpo.p95)}{points}",
         ),
-        _fact("Cost", f"{money.text(plan.bill.monthly_usd)} a month ({tiers}), {five}{rate}; prices {prices}"),
+        _fact("Cost", f"{money.text(plan.bill.monthly_usd)} a month ({tiers}), {five}{once}{rate}; prices {prices}"),
         _fact("Bottleneck", _bottleneck(plan.bottleneck)),
         _fact("Fails at", _fails_at(r)),
         _fact("Closed form", crosscheck(r.crosscheck)),

@@ -75,8 +75,8 @@ def signed_share(value: float) -> str:
 
 
 def price_range(found: BillInterval) -> str:
-    """How far the bill may be off by its prices, and by which most: ``-4 % to +6 %, most by database (estimated)``."""
-    most = ", ".join(f"{each.name} ({each.known_as})" for each in found.largest)
+    """How far the bill may be off by its prices, by which two most: ``-4 % to +6 %, most by database (estimated)``."""
+    most = ", ".join(f"{each.name} ({each.known_as})" for each in found.largest[:2])
     ends = f"{signed_share(found.below)} to {signed_share(found.above)}"
     return f"{ends}, most by {most}" if most else ends
 

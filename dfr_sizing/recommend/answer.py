@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 
 from dfr_sizing.catalogue import Catalogue, Place
+from dfr_sizing.catalogue.own_hosting import OWN_PROVIDERS
 from dfr_sizing.demand import ledger as demand_ledger
 from dfr_sizing.demand import tables
 from dfr_sizing.drivers import configuration, constants, rules
@@ -65,25 +66,26 @@ def recommend(
     profile: RecoveryProfile | None = None,
     *,
     with_choice: bool = False,
+    with_upgrades: bool = False,
 ) -> Recommendation:
     """The cheapest deployment that meets every target, two alternatives, and the reasons.
 
     ``executor`` spreads the simulations over processes; the answer is the same without it. ``profile`` is what a drill
     measured of recovery (Scenario.recovery.profile names its file). ``with_choice`` adds what stands beside the choice:
-    the Pareto front, regret, the places left out. Raises Infeasible with the binding limit, InputError for places that
-    do not exist.
+    the Pareto front, regret, the places left out; ``with_upgrades`` also when to buy more. Raises
+    Infeasible with the binding limit, InputError for places that do not exist.
     """
     tell = progress or (lambda _stage, _share: None)
     search = Search(scenario, model, catalogue, seed, effort, executor, profile)
     chosen, options = decided(search, tell)
     found = _explained(search, chosen, options, tell)
-    if not with_choice:
+    if not (with_choice or with_upgrades):
         return found
     from dfr_sizing.recommend.choice import beside  # noqa: PLC0415 - seldom asked for
 
     tell("what stands beside the choice", 0.95)
     before = search.simulated_requests
-    choice = beside(search, chosen, found.recommended, options)
+    choice = beside(search, chosen, found.recommended, options, with_upgrades=with_upgrades)
     more = search.simulated_requests - before
     return replace(found, choice=choice, simulated_requests=found.simulated_requests + more)
 
@@ -275,9 +277,12 @@ def _ledger(search: Search, chosen: Topology) -> tuple[Assumption, ...]:
 
 def _other_prices(scenario: Scenario) -> tuple[str, ...]:
     """Prices that are not those that ship."""
-    folder = scenario.prices.catalogue
-    return (f"prices are those of the catalogue in {folder}",) if folder else ()
+    folder, second = scenario.prices.catalogue, scenario.hosting.second_site
+    return (
+        *((f"prices are those of the catalogue in {folder}",) if folder else ()),
+        *((f"the second site is priced in {second}, but recovery is timed as at the first site",) if second else ()),
+    )
 
 
 def _own(scenario: Scenario) -> bool:
-    return not {"on-premises", "private-cloud"}.isdisjoint(scenario.hosting.providers)
+    return not set(OWN_PROVIDERS).isdisjoint(scenario.hosting.providers)

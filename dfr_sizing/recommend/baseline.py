@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from dfr_sizing.catalogue import Catalogue, DiskType, InstanceType, Place, Price, Role, disk_limits
-from dfr_sizing.cost import YEARS, Bill, Pricer, bill
+from dfr_sizing.cost import YEARS, Bill
+from dfr_sizing.cost_pricer import Pricer, bill
 from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import data_rows
 from dfr_sizing.ledger import Label

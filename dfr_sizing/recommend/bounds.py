@@ -172,7 +172,7 @@ def _volume(catalogue: Catalogue, place: Place, disk: DiskType, needed: int, des
         if given >= needed and max(size, largest) <= disk.max_gib:
             final = max(size, largest)
             included, mb_per_s = disk_limits(disk, final)
-            return Volume(disk, final, size, max(included, needed), mb_per_s)
+            return Volume(disk, final, size, max(included, needed), mb_per_s, needed)
     return None
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dfr_sizing.catalogue import Catalogue, Place
-from dfr_sizing.cost import Bill, Pricer, bill, total
+from dfr_sizing.catalogue import Catalogue, MissingPrice, Place
+from dfr_sizing.cost import Bill, total
+from dfr_sizing.cost_pricer import Pricer, bill
+from dfr_sizing.cost_second_site import second_place
 from dfr_sizing.recommend.bounds import (
     ApplicationOption,
     DatabaseOption,
@@ -63,7 +65,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class PlaceOptions:
-    """What the bounds leave of a place; application i with database j costs a[i] + b[j] - base in five years."""
+    """What the bounds leave of a place; application i with database j costs a[i] + b[j] - base, and charges on that."""
 
     place: Place
     pricer: Pricer
@@ -81,12 +83,13 @@ class PlaceOptions:
 
     def cost(self, i: int, j: int) -> float:
         """Five years of application option i with database option j, in US dollars."""
-        return self.application_cost[i] + self.database_cost[j] - self.base
+        return self.pricer.on_top.with_charges(self.application_cost[i] + self.database_cost[j] - self.base)
 
     @property
     def least_cost(self) -> float:
         """The cheapest pair."""
-        return min(self.application_cost) + min(self.database_cost) - self.base
+        net = min(self.application_cost) + min(self.database_cost) - self.base
+        return self.pricer.on_top.with_charges(net)
 
 
 def topology_of(place: Place, application: ApplicationOption, database: DatabaseOption, standby: bool) -> Topology:
@@ -116,8 +119,25 @@ def place_options(
     databases = database_options(catalogue, place, design, excuses)
     if not applications or not databases:
         return None
-    pricer = Pricer(catalogue, place, design.terms, design.volumes)
+    hosting = design.scenario.hosting
+    second = second_place(catalogue, hosting.second_site, hosting.countries)
+    pricer = Pricer(catalogue, place, design.terms, design.volumes, second)
+    if second is not None:
+        applications = [one for one in applications if _sold(pricer.application_elsewhere, one.instance, 1)]
+        databases = [one for one in databases if _sold(pricer.database_elsewhere, one.instance, one.volume)]
+        if not applications or not databases:
+            excuses[f"second site: nothing as strong is sold in {second.name}"] += 1
+            return None
     return min(_costed(pricer, ways, applications, databases), key=lambda options: options.least_cost)
+
+
+def _sold(priced: Callable[..., object], *what: object) -> bool:
+    """Whether the second site has a price for it."""
+    try:
+        priced(*what)
+    except MissingPrice:
+        return False
+    return True
 
 
 def _costed(
@@ -127,16 +147,28 @@ def _costed(
 
     Bills add up over items, so a row and a column of the table of all pairs give the whole of it.
     """
-    nodes = [pricer.application(option.instance, option.nodes, option.price) for option in applications]
-    storage = [pricer.database(option.instance, option.volume, 1, option.price) for option in databases]
+    nodes = [
+        (
+            pricer.application(option.instance, option.nodes, option.price),
+            pricer.application_elsewhere(option.instance, option.nodes),
+        )
+        for option in applications
+    ]
+    storage = [
+        (
+            pricer.database(option.instance, option.volume, 1, option.price),
+            pricer.database_elsewhere(option.instance, option.volume),
+        )
+        for option in databases
+    ]
     development = [item.five_year_usd for item in pricer.development]
     for way in ways:
         copies = pricer.copies(replicas_needed(way.strategy))
-        of_applications = [copies.amounts(items) for items in nodes]
-        of_databases = [copies.amounts(items, 2 if way.standby else 1) for items in storage]
-        rest = copies.amounts(pricer.rest)
-        row = tuple(total((part, of_databases[0], rest), development, pricer.terms) for part in of_applications)
-        column = tuple(total((of_applications[0], part, rest), development, pricer.terms) for part in of_databases)
+        of_applications = [copies.amounts(items, 1, there) for items, there in nodes]
+        of_databases = [copies.amounts(items, 2 if way.standby else 1, there) for items, there in storage]
+        rest = copies.amounts(pricer.rest, 1, pricer.rest_elsewhere)
+        row = tuple(total((part, of_databases[0], rest), development) for part in of_applications)
+        column = tuple(total((of_applications[0], part, rest), development) for part in of_databases)
         yield PlaceOptions(pricer.place, pricer, way, tuple(applications), tuple(databases), row, column, base=row[0])
 
 

@@ -172,9 +172,39 @@ class RemovedPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """Machines of one stretch of the five years: from the start of a month (0: go-live) to the end of another.
+
+    ``farmers`` is the registry at its end, ``monthly_usd`` the average month of the whole bill in it.
+    """
+
+    machines: Machines
+    from_month: int
+    to_month: int
+    farmers: float
+    monthly_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrades:
+    """Machines that follow one another as the registry grows: ``stages`` is one where buying all at once is cheapest.
+
+    ``five_year_usd`` with the moves, ``at_once_usd`` with year 5's machines from the first day. An upgrade is begun
+    ``order_months`` before its date. ``steps`` were simulated.
+    """
+
+    stages: tuple[Stage, ...]
+    five_year_usd: float
+    at_once_usd: float
+    order_months: float
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
-    """All of it."""
+    """All of it; ``upgrades`` where they were asked for."""
 
     front: ParetoFront
     regret: Regret
     removed: tuple[RemovedPlace, ...]
+    upgrades: Upgrades | None = None

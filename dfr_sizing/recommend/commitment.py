@@ -54,7 +54,8 @@ def commitments(
 def _of(
     what: str, catalogue: Catalogue, place: Place, instance: InstanceType, count: int, need: FloatArray
 ) -> Iterator[Commitment]:
-    on_demand = catalogue.price(place, instance.name, "hour").usd
+    always = catalogue.always_on(place, instance.name)
+    on_demand = (always or catalogue.price(place, instance.name, "hour")).usd
     for term, years in TERM_YEARS.items():
         if not catalogue.has_price(place, instance.name, "hour", term):
             continue

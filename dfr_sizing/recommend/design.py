@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dfr_sizing.catalogue import Term
@@ -29,6 +29,7 @@ from dfr_sizing.simulation.load import HourLoad, busiest_load
 from dfr_sizing.topology import GIB
 
 DAYS_A_MONTH = 365.0 / 12.0
+KB_A_GB = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +100,19 @@ def design_for(
     switches = scenario.code.model_dump()
     days = {situation: demand(scenario, situation, at) for situation in Situation}
     peaks = {situation: Peak(*busiest_load(day, model, switches)) for situation, day in days.items()}
-    backups = _backups(scenario, peaks[Situation.STEADY].load.wal_bytes_per_s / at, profile)
-    return Design(scenario, model, at, peaks, _volumes(scenario, backups), _terms(scenario), backups, profile)
-
-
-def _backups(scenario: Scenario, wal_bytes_per_s_farmer: float, profile: RecoveryProfile | None) -> Stored:
-    """What retention keeps; WAL grows with the farmers."""
     rates = shipped_rates() if profile is None else profile.put_into(shipped_rates())
+    wal_gib_a_day = _wal_gib_a_day(scenario, peaks[Situation.STEADY].load.wal_bytes_per_s / at)
+    database_gib = [database_bytes(scenario, year) / GIB for year in range(YEARS + 1)]
+    backups = stored(scenario.recovery.retention, database_gib, wal_gib_a_day, rates)
+    between_sites = _between_sites(scenario, wal_gib_a_day, rates.exact("backup.compressed_share"))
+    volumes = _volumes(scenario, backups, between_sites)
+    return Design(scenario, model, at, peaks, volumes, _terms(scenario), backups, profile)
+
+
+def _wal_gib_a_day(scenario: Scenario, wal_bytes_per_s_farmer: float) -> list[float]:
+    """WAL of a steady day in the years 1 to 5; it grows with the farmers."""
     per_day_gib = wal_bytes_per_s_farmer * rule("recovery.mean_of_peak_wal") * 86_400.0 / GIB
-    return stored(
-        scenario.recovery.retention,
-        [database_bytes(scenario, year) / GIB for year in range(YEARS + 1)],
-        [per_day_gib * farmers_in_year(scenario, year) for year in range(1, YEARS + 1)],
-        rates,
-    )
+    return [per_day_gib * farmers_in_year(scenario, year) for year in range(1, YEARS + 1)]
 
 
 def _terms(scenario: Scenario) -> Terms:
@@ -123,24 +123,39 @@ def _terms(scenario: Scenario) -> Terms:
         prices.staging_hours_share.mid,
         prices.overhead_share.mid,
         prices.tax_share.mid,
+        prices.support,
+        scenario.hosting.kubernetes,
     )
 
 
-def _volumes(scenario: Scenario, backups: Stored) -> Volumes:
+def _volumes(scenario: Scenario, backups: Stored, between_sites: tuple[float, ...]) -> Volumes:
     years = range(1, YEARS + 1)
     database = tuple(database_bytes(scenario, year) / GIB for year in years)
+    requests = [_requests_a_month(scenario, farmers_in_year(scenario, year)) for year in years]
     return Volumes(
         database_gib=database,
         storage_gib=tuple(_rounded_up(gib * rule("postgresql.spare_storage")) for gib in database),
         filestore_gib=tuple(filestore_bytes(scenario, year) / GIB for year in years),
         backup_gib=backups.total_gib,
-        egress_gb_month=tuple(_egress_gb_month(scenario, farmers_in_year(scenario, year)) for year in years),
+        egress_gb_month=tuple(count * rule("cost.egress_kb_per_request") / KB_A_GB for count in requests),
+        between_sites_gb_month=between_sites,
+        logs_gb_month=tuple(count * rule("cost.log_kb_per_request") / KB_A_GB for count in requests),
     )
 
 
-def _egress_gb_month(scenario: Scenario, farmers: float) -> float:
+def _between_sites(scenario: Scenario, wal_gib_a_day: Sequence[float], compressed: float) -> tuple[float, ...]:
+    """GB sent to another site in a month of the years 1 to 5: WAL, some of the full backups, new files."""
+    fulls, found = rule("cost.full_copies_a_month"), []
+    for year, wal_gib in enumerate(wal_gib_a_day, start=1):
+        files = (filestore_bytes(scenario, year) - filestore_bytes(scenario, year - 1)) / 12.0
+        log = wal_gib * GIB * DAYS_A_MONTH
+        found.append((compressed * (log + fulls * database_bytes(scenario, year)) + max(0.0, files)) / 1e9)
+    return tuple(found)
+
+
+def _requests_a_month(scenario: Scenario, farmers: float) -> float:
     a_day = sum(3600.0 * sum(rate.per_s) for rate in demand(scenario, Situation.STEADY, farmers).rates)
-    return a_day * DAYS_A_MONTH * rule("cost.egress_kb_per_request") / 1e6
+    return a_day * DAYS_A_MONTH
 
 
 def _rounded_up(gib: float) -> int:

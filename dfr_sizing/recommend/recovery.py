@@ -6,7 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 
-from dfr_sizing.cost import Bill, bill
+from dfr_sizing.cost import Bill
+from dfr_sizing.cost_pricer import bill
 from dfr_sizing.recommend.backup_window import begin_felt
 from dfr_sizing.recommend.candidates import ALL_WAYS, Candidate, Way
 from dfr_sizing.recommend.design import Design

@@ -64,8 +64,9 @@ class Market:
         return next(pair for pair in self.catalogue.instances_at(self.place, role, term) if pair[0].name == name)
 
     def hourly_usd(self, instance: InstanceType) -> float:
-        """On demand."""
-        return self.catalogue.price(self.place, instance.name, "hour").usd
+        """Without commitment, for a machine that is on all the time; MissingPrice where that is not known."""
+        always = self.catalogue.always_on(self.place, instance.name)
+        return (always or self.catalogue.price(self.place, instance.name, "hour")).usd
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from dfr_sizing.errors import InputError
 
 CLOUDS = ("aws", "azure", "gcp")
-PROVIDERS = (*CLOUDS, "on-premises", "private-cloud")
+PROVIDERS = (*CLOUDS, "on-premises", "private-cloud", "fao-managed")
 
 
 class Strategy(StrEnum):

@@ -13,6 +13,7 @@ from dfr_sizing.catalogue import (
     EGRESS,
     LOAD_BALANCER,
     OBJECT_STORAGE,
+    SERVICE_UNITS,
     Catalogue,
     DiskType,
     InstanceType,
@@ -55,11 +56,23 @@ def test_sources_are_public_and_name_no_machine(catalogue: Catalogue) -> None:
 def test_prices_are_positive_and_cheaper_with_commitment(catalogue: Catalogue) -> None:
     assert min(price.usd for price in catalogue.prices) > 0
     committed = [price for price in catalogue.prices if price.term is not Term.ON_DEMAND]
-    assert {price.term for price in committed} == {Term.ONE_YEAR, Term.THREE_YEARS}
+    assert {price.term for price in committed} == {Term.SUSTAINED, Term.ONE_YEAR, Term.THREE_YEARS}
     for price in committed:
         place = catalogue.place(price.provider, price.region)
         assert price.usd < catalogue.price(place, price.item, price.unit).usd
-        assert price.label is PriceLabel.CONVERTED
+        assert price.label is (PriceLabel.ESTIMATED if price.provider == "aws" else PriceLabel.CONVERTED)
+
+
+def test_sustained_use_lowers_what_google_lists_for_n2(catalogue: Catalogue) -> None:
+    """20 % for a whole month; the newer families have none."""
+    iowa = catalogue.place("gcp", "us-central1")
+    assert catalogue.price(iowa, "n2-standard-4", "hour", Term.SUSTAINED).usd == pytest.approx(
+        113.462182456 / 730, rel=1e-5
+    )
+    assert {price.item.split("-")[0] for price in catalogue.prices if price.term is Term.SUSTAINED} == {"n2"}
+    offered = {size.name: price for size, price in catalogue.instances_at(iowa, Role.APPLICATION)}
+    assert offered["n2-standard-4"].term is Term.SUSTAINED
+    assert offered["c4-standard-4"].term is Term.ON_DEMAND
 
 
 def test_an_estimated_price_states_its_rule(catalogue: Catalogue) -> None:
@@ -182,6 +195,6 @@ def test_azure_tiers_are_sold_whole_and_faster_with_size(catalogue: Catalogue) -
 
 
 def test_services_are_named_alike_at_every_place(catalogue: Catalogue) -> None:
-    services = {LOAD_BALANCER, OBJECT_STORAGE, BACKUP_STORAGE, EGRESS}
+    services = set(SERVICE_UNITS)
     count = Counter((price.provider, price.region) for price in catalogue.prices if price.item in services)
     assert count == {(place.provider, place.region): len(services) for place in catalogue.places}

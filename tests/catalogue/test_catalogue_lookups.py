@@ -9,6 +9,7 @@ import pytest
 
 from dfr_sizing.catalogue import (
     OBJECT_STORAGE,
+    SERVICE_UNITS,
     Catalogue,
     DiskType,
     MissingPrice,
@@ -41,8 +42,8 @@ def test_unknown_provider_names_the_value_and_the_nearest(catalogue: Catalogue) 
         catalogue.place("gpc", "us-central1")
 
 
-def test_five_providers_are_known(catalogue: Catalogue) -> None:
-    assert catalogue.providers() == ("aws", "azure", "gcp", "on-premises", "private-cloud")
+def test_six_providers_are_known(catalogue: Catalogue) -> None:
+    assert catalogue.providers() == ("aws", "azure", "gcp", "on-premises", "private-cloud", "fao-managed")
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -64,7 +65,7 @@ def test_a_size_not_sold_in_a_place_is_not_offered(catalogue: Catalogue) -> None
 def test_term_falls_back_to_on_demand_and_says_so(catalogue: Catalogue) -> None:
     committed = catalogue.instances_at(catalogue.place("gcp", "us-central1"), Role.APPLICATION, Term.ONE_YEAR)
     assert {price.term for _, price in committed} == {Term.ONE_YEAR}
-    uncommitted = catalogue.instances_at(catalogue.place("aws", "us-east-1"), Role.APPLICATION, Term.ONE_YEAR)
+    uncommitted = catalogue.instances_at(catalogue.place("azure", "eastus"), Role.APPLICATION, Term.ONE_YEAR)
     assert {price.term for _, price in uncommitted} == {Term.ON_DEMAND}
 
 
@@ -74,10 +75,11 @@ def test_one_year_commitment_is_the_month_price_over_730_hours(catalogue: Catalo
 
 
 def test_missing_price_names_item_unit_and_place(catalogue: Catalogue) -> None:
-    virginia = catalogue.place("aws", "us-east-1")
-    assert not catalogue.has_price(virginia, "m5.xlarge", "hour", Term.THREE_YEARS)
-    with pytest.raises(MissingPrice, match=r"3-year price per hour of 'm5.xlarge' is known in aws/us-east-1") as caught:
-        catalogue.price(virginia, "m5.xlarge", "hour", Term.THREE_YEARS)
+    virginia = catalogue.place("azure", "eastus")
+    name = "Standard_D4s_v3"
+    assert not catalogue.has_price(virginia, name, "hour", Term.THREE_YEARS)
+    with pytest.raises(MissingPrice, match=rf"3-year price per hour of '{name}' is known in azure/eastus") as caught:
+        catalogue.price(virginia, name, "hour", Term.THREE_YEARS)
     assert isinstance(caught.value, LookupError)
 
 
@@ -138,10 +140,7 @@ def test_missing_kinds_are_all_listed(catalogue: Catalogue) -> None:
         "database instance",
         "application disk",
         "database disk",
-        "load balancer",
-        "object storage",
-        "backup storage",
-        "egress",
+        *SERVICE_UNITS,
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from dfr_sizing.catalogue import SERVICE_UNITS, Role, Term, load_catalogue
+from dfr_sizing.catalogue import SERVICE_UNITS, SUPPORT, Role, Term, load_catalogue
 from dfr_sizing.catalogue.look import fits, rows, service_names
 from dfr_sizing.cli.catalogue import app
 from dfr_sizing.errors import InputError
@@ -48,7 +48,9 @@ def test_the_strategys_reference_sizes_have_a_price_and_a_source(
 
 
 def test_every_service_has_its_providers_name() -> None:
-    assert set(service_names()) == {(of, item) for of in CATALOGUE.providers() for item in SERVICE_UNITS}
+    assert set(service_names()) == {(of, item) for of in CATALOGUE.providers() for item in SERVICE_UNITS} | {
+        (of, SUPPORT) for of in ("aws", "azure", "gcp")
+    }
 
 
 def test_a_part_of_a_name_finds_all_that_have_it() -> None:

@@ -6,10 +6,19 @@ import pytest
 
 from dfr_sizing.catalogue import (
     BACKUP_STORAGE,
+    BALANCER_TRAFFIC,
+    BETWEEN_SITES,
     EGRESS,
     LOAD_BALANCER,
+    LOGS,
+    NAT,
+    NAT_TRAFFIC,
     OBJECT_STORAGE,
+    ORCHESTRATION,
     SERVICE_UNITS,
+    SHARED_FILES,
+    SNAPSHOTS,
+    SUPPORT,
     Catalogue,
     PriceLabel,
     load_catalogue,
@@ -42,7 +51,18 @@ ROUND = {
     "load_balancer_vms": 2.0,
     "load_balancer_cores": 1.0,
     "load_balancer_gib": 4.0,
+    "load_balancer_gb_per_month": 1000.0,
+    "k3s_vms": 3.0,
+    "k3s_cores": 2.0,
+    "k3s_gib": 8.0,
+    "log_cores": 1.0,
+    "log_gib": 6.0,
+    "log_gb_per_month": 100.0,
+    "log_months": 2.0,
     "private_cloud_markup": 1.5,
+    "fao_pool_cores": 40.0,
+    "fao_platform_usd_per_month": 6000.0,
+    "fao_platform_share": 0.05,
 }
 CORE_HOUR = 0.05 + 0.02 + 0.1  # 876 x 2 x 0.25 / 8760; 10 W x 2 x 0.5 USD/kWh x 2; (73 + 657) / 10 / 730
 GIB_HOUR = 0.0005  # 8.76 x 2 x 0.25 / 8760
@@ -62,6 +82,14 @@ def on_premises(catalogue: Catalogue, item: str, unit: str) -> float:
         (BACKUP_STORAGE, "gib-month", 0.01),
         (EGRESS, "gb", 0.25),
         ("server-ssd", "gib-month", 0.01),
+        (SHARED_FILES, "gib-month", 0.01),
+        (SNAPSHOTS, "gib-month", 0.0075),
+        (BALANCER_TRAFFIC, "gb", 2 * (CORE_HOUR + 4 * GIB_HOUR) * 730 / 1000),
+        (BETWEEN_SITES, "gb", 0.25),
+        (NAT, "month", (CORE_HOUR + 4 * GIB_HOUR) * 730),
+        (NAT_TRAFFIC, "gb", 0.25),
+        (ORCHESTRATION, "month", 3 * (2 * CORE_HOUR + 8 * GIB_HOUR) * 730),
+        (LOGS, "gb", (CORE_HOUR + 6 * GIB_HOUR) * 730 / 100 + 2 * 0.0075),
     ],
 )
 def test_prices_equal_the_sums_done_by_hand(item: str, unit: str, usd: float) -> None:
@@ -72,7 +100,7 @@ def test_every_input_can_be_given_and_every_one_matters() -> None:
     default = load_catalogue()
     keys = {line.name.removeprefix("own_hosting.") for line in default.own_hosting_assumptions}
     assert keys == set(ROUND)
-    own = {price for price in default.prices if price.label is PriceLabel.ASSUMED}
+    own = {price for price in default.prices if price.label is PriceLabel.ASSUMED and price.item != SUPPORT}
     before = {(price.provider, price.item): price.usd for price in own}
     for key in keys:
         line = next(line for line in default.own_hosting_assumptions if line.name == f"own_hosting.{key}")
@@ -96,6 +124,16 @@ def test_private_cloud_is_own_hosting_with_a_markup() -> None:
     for item, unit in pairs:
         assert catalogue.price(national, item, unit).usd == pytest.approx(1.5 * on_premises(catalogue, item, unit))
     assert catalogue.price(national, "ssd-volume", "gib-month").usd == pytest.approx(0.015)
+
+
+def test_fao_managed_shares_a_platform_between_countries() -> None:
+    """Rack and staff fall on four times the cores; of what runs the platform a country pays its share."""
+    catalogue = load_catalogue(ROUND)
+    platform = catalogue.place("fao-managed", "shared-platform")
+    core_hour = 0.05 + 0.02 + 0.1 / 4
+    assert catalogue.price(platform, "vm-4-16", "hour").usd == pytest.approx(2 * core_hour + 16 * GIB_HOUR)
+    assert catalogue.price(platform, ORCHESTRATION, "month").usd == pytest.approx(0.05 * 6000)
+    assert catalogue.price(platform, EGRESS, "gb").usd == pytest.approx(0.25)
 
 
 def test_the_ledger_tells_assumed_inputs_from_the_users() -> None:

@@ -13,6 +13,8 @@ from dfr_sizing.recommend.choice_types import (
     ParetoPoint,
     Regret,
     RemovedPlace,
+    Stage,
+    Upgrades,
 )
 from dfr_sizing.recommend.types import Plan
 from dfr_sizing.recovery import Strategy
@@ -71,4 +73,14 @@ def choice(plan: Plan) -> Choice:
         RemovedPlace("gcp/asia-south1", "country IN is not among hosting.countries (AU)", 290e3, -50e3),
         RemovedPlace("aws/ap-southeast-6", "no price in the catalogue of: egress", float("nan"), float("nan")),
     )
-    return Choice(front, regret, removed)
+    upgrades = Upgrades(
+        (
+            Stage(Machines("m5.xlarge", 3, "db.m5.2xlarge"), 0, 27, 2.9e6, 2600.0),
+            Stage(Machines("m5.2xlarge", 4, "db.m5.4xlarge"), 27, 60, 4e6, 4100.0),
+        ),
+        five_year_usd=212_000.0,
+        at_once_usd=240_000.0,
+        order_months=1.0,
+        steps=7,
+    )
+    return Choice(front, regret, removed, upgrades)

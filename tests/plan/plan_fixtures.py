@@ -11,7 +11,8 @@ from dfr_sizing import demand as demands
 from dfr_sizing import recovery
 from dfr_sizing.catalogue import Role, load_catalogue
 from dfr_sizing.configuration.replica import ReplicaAdvice
-from dfr_sizing.cost import Bill, Pricer, Terms, Volumes, bill
+from dfr_sizing.cost import Bill, Terms, Volumes
+from dfr_sizing.cost_pricer import Pricer, bill
 from dfr_sizing.demand import Situation
 from dfr_sizing.growth import growth_of
 from dfr_sizing.ledger import merged

@@ -100,7 +100,10 @@ def test_years_add_up_to_the_bill_in_every_row(answer: Recommendation) -> None:
     for row in (cost, *cost["tiers"].values(), *cost["items"]):
         assert len(row["by_year_usd"]) == 5
         assert sum(row["by_year_usd"]) == pytest.approx(row["five_year_usd"], rel=1e-5)
-    assert cost["by_year_usd"] == sorted(cost["by_year_usd"])
+    once = cost["tiers"]["setup"]["by_year_usd"]
+    run = [usd - setup for usd, setup in zip(cost["by_year_usd"], once, strict=True)]
+    assert run == sorted(run)
+    assert once[1:] == [0.0] * 4
 
 
 def test_the_bill_has_its_range_and_three_reasons(answer: Recommendation) -> None:

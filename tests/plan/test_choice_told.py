@@ -50,6 +50,21 @@ def test_regret_says_what_a_month_has_to_be_worth(answer: Recommendation) -> Non
     assert "nothing to commit to" in " ".join(told("regret", without).split())
 
 
+def test_upgrades_are_told_with_their_dates_and_what_they_save(answer: Recommendation) -> None:
+    text = " ".join(told("growth", answer).split())
+    assert "go-live to month 27" in text
+    assert "month 28 to month 60" in text
+    assert "Move up after month 27, begun 1 months before, and pay USD 212,000 in five years, 28,000 less" in text
+    assert answer.choice is not None
+    assert answer.choice.upgrades is not None
+    last = replace(answer.choice.upgrades.stages[-1], from_month=0)
+    at_once = replace(answer.choice.upgrades, stages=(last,))
+    only = " ".join(told("growth", replace(answer, choice=replace(answer.choice, upgrades=at_once))).split())
+    assert "Buy year 5's machines at once" in only
+    none = replace(answer, choice=replace(answer.choice, upgrades=None))
+    assert "Growth: no data" in told("growth", none)
+
+
 @pytest.mark.parametrize("name", sorted(OF_CHOICE))
 def test_what_nobody_asked_for_is_no_data(name: str, silent: Recommendation) -> None:
     assert told(name, silent) == "Choice: no data\n"

@@ -118,7 +118,7 @@ def test_the_cost_says_how_well_its_prices_are_known(answer: Recommendation) -> 
     shown = " ".join(printed(answer, 100).split())
     known = bill_interval(answer.recommended.bill)
     assert f"prices {words.price_range(known)}" in shown
-    assert all(each.name in words.price_range(known) for each in known.largest)
+    assert all(each.name in words.price_range(known) for each in known.largest[:2])
 
 
 def test_closed_form_stands_beside_the_simulation(answer: Recommendation) -> None:

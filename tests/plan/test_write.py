@@ -11,6 +11,7 @@ from pathlib import Path
 import plan_fixtures
 import pytest
 
+from dfr_sizing.cost import Tier
 from dfr_sizing.cost_interval import bill_interval
 from dfr_sizing.errors import InputError
 from dfr_sizing.interval import Interval
@@ -95,13 +96,15 @@ def test_what_the_bill_leaves_out_is_in_the_plan_and_taxes_only_while_none_are_s
     answer: Recommendation, text: str
 ) -> None:
     said = text.partition("Not included in the bill:")[2].partition("Prices more than")[0]
-    for name in ("taxes", "overheads", "NAT gateway", "support plan", "container orchestration", "people"):
+    for name in ("taxes", "overheads", "support plan", "people"):
         assert f"- {name}: " in said
     assert "prices.tax_share" in said
     stated = answer.scenario.model_copy(update={"prices": Prices(tax_share=Interval.exactly(0.15))})
     names = {name for name, _ in markdown.not_billed(replace(answer, scenario=stated))}
     assert "taxes" not in names
-    assert "overheads" in names
+    assert {"overheads", "support plan"} <= names
+    bought = answer.scenario.model_copy(update={"prices": Prices(support=True)})
+    assert "support plan" not in {name for name, _ in markdown.not_billed(replace(answer, scenario=bought))}
 
 
 def test_own_hosting_leaves_out_other_things(answer: Recommendation) -> None:
@@ -109,7 +112,7 @@ def test_own_hosting_leaves_out_other_things(answer: Recommendation) -> None:
     at_home = replace(answer.recommended, topology=replace(answer.recommended.topology, place=place))
     names = {name for name, _ in markdown.not_billed(replace(answer, recommended=at_home))}
     assert "building, land and the link of the offices" in names
-    assert "NAT gateway" not in names
+    assert "support plan" not in names
 
 
 def test_taxes_are_in_the_bill_where_they_are_stated(on: date, tmp_path: Path) -> None:
@@ -148,7 +151,7 @@ def test_a_pipe_or_newline_in_a_source_breaks_no_table(answer: Recommendation, o
 
 
 def test_age_of_prices_is_counted_from_the_day_given(answer: Recommendation) -> None:
-    prices = [item.price for item in answer.recommended.bill.items]
+    prices = [item.price for item in answer.recommended.bill.items if item.tier is not Tier.SETUP]
     newest = max(price.date for price in prices)
     assert "days old on" not in markdown.plan_markdown(answer, min(price.date for price in prices), {})
     late = date(newest.year + 2, 1, 1)
