@@ -164,6 +164,10 @@ class Recovery(_Section):
     retention: Literal["specification", "strategy-short", "strategy-long", "strategy-quarterly"] = Field(
         default="specification", description="which backups are kept, as the DFR's specification or its strategy says"
     )
+    backups: Literal["auto", "pg_basebackup", "pg_basebackup-incremental", "pgbackrest", "barman", "pg_dump"] = Field(
+        default="auto",
+        description="how backups are made on hosts of one's own; auto: pg_basebackup each day, in a cloud its own",
+    )
     profile: str = Field(
         default="",
         description="recovery profile that dfr-size drill wrote: measured in place of stated rates",
@@ -186,6 +190,10 @@ class Hosting(_Section):
     )
     regions: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(
         default=(), description="regions allowed, as the provider names them; empty: all"
+    )
+    second_site: str = Field(
+        default="",
+        description="of own hosting: the place in a cloud where copies may stand (aws/af-south-1); empty: one like it",
     )
     own_disk: str = Field(
         default="", description="entry of a disk that dfr-size probe disk wrote: measured in place of own hosting's"

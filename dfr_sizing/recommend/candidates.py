@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from dfr_sizing.catalogue import Catalogue, Place
-from dfr_sizing.cost import Bill, Pricer, bill, total
+from dfr_sizing.catalogue import Catalogue, MissingPrice, Place
+from dfr_sizing.cost import Bill, CostItem, Pricer, bill, total
 from dfr_sizing.recommend.bounds import (
     ApplicationOption,
     DatabaseOption,
@@ -16,10 +17,13 @@ from dfr_sizing.recommend.bounds import (
     application_options,
     broken_bound,
     database_options,
+    iops_to_buy,
 )
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.evaluate import recovery_of
 from dfr_sizing.recovery import Strategy, replicas_needed
+from dfr_sizing.recovery.types import CLOUDS
+from dfr_sizing.second_site import CloudSite, second_site
 from dfr_sizing.topology import Topology
 
 
@@ -99,6 +103,7 @@ def topology_of(place: Place, application: ApplicationOption, database: Database
         database=database.instance,
         volume=database.volume,
         standby=standby,
+        bursts=database.bursts,
     )
 
 
@@ -116,8 +121,32 @@ def place_options(
     databases = database_options(catalogue, place, design, excuses)
     if not applications or not databases:
         return None
-    pricer = Pricer(catalogue, place, design.terms, design.volumes)
+    second = cloud_site(catalogue, place, design)
+    pricer = Pricer(catalogue, place, design.terms, design.volumes, second)
+    if second is not None:
+        applications = [one for one in applications if _sold(second.application, one.instance, one.nodes)]
+        databases = [one for one in databases if _sold(second.database, one.instance, one.volume, 1)]
+        if not applications or not databases:
+            excuses[f"second site: {second.place.name} sells nothing as large as the sizes of {place.name}"] += 1
+            return None
     return min(_costed(pricer, ways, applications, databases), key=lambda options: options.least_cost)
+
+
+def cloud_site(catalogue: Catalogue, place: Place, design: Design) -> CloudSite | None:
+    """Where the second site of own hosting lies, if the scenario says that it may be in a cloud."""
+    named = second_site(catalogue, design.scenario.hosting)
+    if named is None or place.provider in CLOUDS:
+        return None
+    return CloudSite(catalogue, named, design.terms, design.volumes, partial(iops_to_buy, design=design))
+
+
+def _sold(items: Callable[..., Sequence[CostItem]], *asked: object) -> bool:
+    """Whether all of it has a price."""
+    try:
+        items(*asked)
+    except MissingPrice:
+        return False
+    return True
 
 
 def _costed(

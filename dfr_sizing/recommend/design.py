@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from dfr_sizing.catalogue import Term
 from dfr_sizing.cost import YEARS, Terms, Volumes
@@ -12,6 +13,7 @@ from dfr_sizing.demand import (
     FULL_DEVICE_FARMERS,
     IMPORT_BATCH,
     IMPORT_ROWS,
+    Demand,
     Situation,
     database_bytes,
     demand,
@@ -21,11 +23,13 @@ from dfr_sizing.demand import (
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import Model
 from dfr_sizing.postgres.popularity import Popularity
-from dfr_sizing.recovery.backups import Stored, stored
+from dfr_sizing.recommend.days import Days
+from dfr_sizing.recovery.backup_ways import AUTO, MANAGED, OWN, BackupWay, Changing, backup_ways
+from dfr_sizing.recovery.backups import DAYS_A_YEAR, Stored, stored
 from dfr_sizing.recovery.profile import RecoveryProfile
 from dfr_sizing.recovery.rates import shipped_rates
 from dfr_sizing.scenario import Scenario
-from dfr_sizing.simulation.load import HourLoad, busiest_load
+from dfr_sizing.simulation.load import HourLoad, busiest_load, day_loads
 from dfr_sizing.topology import GIB
 
 DAYS_A_MONTH = 365.0 / 12.0
@@ -41,7 +45,10 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """Everything about a scenario that the search needs, worked out once; ``profile`` is what a drill measured."""
+    """Everything about a scenario that the search needs, worked out once; ``profile`` is what a drill measured.
+
+    ``days`` are the hours of the named days, for what bursts; ``changing`` is the database of year 5.
+    """
 
     scenario: Scenario
     model: Model
@@ -50,12 +57,21 @@ class Design:
     volumes: Volumes
     terms: Terms
     backups: Stored
+    backup_way: BackupWay
+    changing: Changing
+    days: Days = field(repr=False, compare=False)
     profile: RecoveryProfile | None = None
 
     @property
     def switches(self) -> dict[str, bool]:
         """Which indexes the database has."""
         return self.scenario.code.model_dump()
+
+    def with_backups(self, way: BackupWay) -> Design:
+        """The same, its backups made another way; what is billed is left as it is."""
+        per_farmer = self.peaks[Situation.STEADY].load.wal_bytes_per_s / self.farmers
+        kept = _backups(self.scenario, per_farmer, self.profile, way, self.changing)
+        return replace(self, backups=kept, backup_way=way)
 
     @property
     def worst(self) -> Situation:
@@ -99,11 +115,57 @@ def design_for(
     switches = scenario.code.model_dump()
     days = {situation: demand(scenario, situation, at) for situation in Situation}
     peaks = {situation: Peak(*busiest_load(day, model, switches)) for situation, day in days.items()}
-    backups = _backups(scenario, peaks[Situation.STEADY].load.wal_bytes_per_s / at, profile)
-    return Design(scenario, model, at, peaks, _volumes(scenario, backups), _terms(scenario), backups, profile)
+    usual = peaks[Situation.STEADY].load
+    way, changing = way_of_backups(scenario), _changing(scenario, usual, at)
+    backups = _backups(scenario, usual.wal_bytes_per_s / at, profile, way, changing)
+    hours = Days(partial(_hour_by_hour, tuple(days.values()), model, switches))
+    return Design(
+        scenario,
+        model,
+        at,
+        peaks,
+        _volumes(scenario, backups),
+        _terms(scenario),
+        backups,
+        way,
+        changing,
+        hours,
+        profile,
+    )
 
 
-def _backups(scenario: Scenario, wal_bytes_per_s_farmer: float, profile: RecoveryProfile | None) -> Stored:
+def way_of_backups(scenario: Scenario) -> BackupWay:
+    """How backups are made: as the scenario says on hosts of one's own, the provider's way where a cloud is allowed."""
+    if not {"on-premises", "private-cloud"}.issuperset(scenario.hosting.providers):
+        return backup_ways()[MANAGED]
+    named = scenario.recovery.backups
+    return backup_ways()[OWN if named == AUTO else named]
+
+
+def _changing(scenario: Scenario, usual: HourLoad, farmers: float) -> Changing:
+    """The database of year 5 through a usual day; its pages change as the farmers of that year make them."""
+    registry = scenario.registry
+    grown = farmers_in_year(scenario, YEARS) / farmers
+    pages = usual.pages_written_per_s * rule("postgresql.checkpoint_share") * rule("recovery.mean_of_peak_wal")
+    return Changing(
+        database_bytes(scenario, YEARS),
+        Popularity(registry.popularity_exponent.mid, registry.cold_access_share.mid),
+        pages * grown,
+        (database_bytes(scenario, YEARS) - database_bytes(scenario, YEARS - 1)) / DAYS_A_YEAR,
+    )
+
+
+def _hour_by_hour(days: Sequence[Demand], model: Model, switches: Mapping[str, bool]) -> list[tuple[HourLoad, ...]]:
+    return [day_loads(day, model, switches) for day in days]
+
+
+def _backups(
+    scenario: Scenario,
+    wal_bytes_per_s_farmer: float,
+    profile: RecoveryProfile | None,
+    way: BackupWay,
+    changing: Changing,
+) -> Stored:
     """What retention keeps; WAL grows with the farmers."""
     rates = shipped_rates() if profile is None else profile.put_into(shipped_rates())
     per_day_gib = wal_bytes_per_s_farmer * rule("recovery.mean_of_peak_wal") * 86_400.0 / GIB
@@ -112,6 +174,8 @@ def _backups(scenario: Scenario, wal_bytes_per_s_farmer: float, profile: Recover
         [database_bytes(scenario, year) / GIB for year in range(YEARS + 1)],
         [per_day_gib * farmers_in_year(scenario, year) for year in range(1, YEARS + 1)],
         rates,
+        way,
+        changing,
     )
 
 
