@@ -189,7 +189,7 @@ def _backup_ways(facts: RecoveryFacts, money: Money) -> RenderableType:
         window, others = one.window, one.window.other_days
         hours = number(window.hours or 0.0) + ("" if others is None else f", {number(others)} else")
         rows.add_row(
-            f"{one.way.title}{' *' if one.chosen else ''}",
+            f"{one.way.name}{' *' if one.chosen else ''}",
             number(one.stored.total_gib[-1]),
             money.figure(one.five_year_usd),
             hours,
