@@ -150,7 +150,7 @@ def _database_utilisation(instance: InstanceType, design: Design) -> float:
 def iops_in(instance: InstanceType, design: Design, situation: Situation) -> IopsSplit:
     """Operations a second in the busiest hour of a named day, by kind, as they are bought; ``bought`` is 0 here."""
     missed = miss_ratio(instance, design.database_bytes, design.touched)
-    return iops_of(design.peaks[situation].load, missed)
+    return iops_of(design.peaks[situation].load, missed, design.database_bytes, design.touched)
 
 
 def iops_needed(instance: InstanceType, design: Design) -> IopsSplit:

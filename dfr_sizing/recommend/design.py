@@ -87,8 +87,7 @@ class Design:
     @property
     def touched(self) -> Popularity:
         """How unevenly the pages of the database are touched."""
-        registry = self.scenario.registry
-        return Popularity(registry.popularity_exponent.mid, registry.cold_access_share.mid)
+        return _touched(self.scenario)
 
     @property
     def sync_batches(self) -> int:
@@ -118,13 +117,14 @@ def design_for(
     usual = peaks[Situation.STEADY].load
     way, changing = way_of_backups(scenario), _changing(scenario, usual, at)
     backups = _backups(scenario, usual.wal_bytes_per_s / at, profile, way, changing)
-    hours = Days(partial(_hour_by_hour, tuple(days.values()), model, switches))
+    volumes, hour_by_hour = _volumes(scenario, backups), partial(_hour_by_hour, tuple(days.values()), model, switches)
+    hours = Days(hour_by_hour, volumes.database_gib[-1] * GIB, _touched(scenario))
     return Design(
         scenario,
         model,
         at,
         peaks,
-        _volumes(scenario, backups),
+        volumes,
         _terms(scenario),
         backups,
         way,
@@ -132,6 +132,11 @@ def design_for(
         hours,
         profile,
     )
+
+
+def _touched(scenario: Scenario) -> Popularity:
+    registry = scenario.registry
+    return Popularity(registry.popularity_exponent.mid, registry.cold_access_share.mid)
 
 
 def way_of_backups(scenario: Scenario) -> BackupWay:
@@ -144,12 +149,11 @@ def way_of_backups(scenario: Scenario) -> BackupWay:
 
 def _changing(scenario: Scenario, usual: HourLoad, farmers: float) -> Changing:
     """The database of year 5 through a usual day; its pages change as the farmers of that year make them."""
-    registry = scenario.registry
     grown = farmers_in_year(scenario, YEARS) / farmers
-    pages = usual.pages_written_per_s * rule("postgresql.checkpoint_share") * rule("recovery.mean_of_peak_wal")
+    pages = usual.pages_written_per_s * rule("postgresql.changed_share") * rule("recovery.mean_of_peak_wal")
     return Changing(
         database_bytes(scenario, YEARS),
-        Popularity(registry.popularity_exponent.mid, registry.cold_access_share.mid),
+        _touched(scenario),
         pages * grown,
         (database_bytes(scenario, YEARS) - database_bytes(scenario, YEARS - 1)) / DAYS_A_YEAR,
     )
