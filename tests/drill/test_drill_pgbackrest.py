@@ -78,6 +78,7 @@ def damaged(quick_place: Path, where: str) -> str:
     return outcome.reason
 
 
+@pytest.mark.slow
 def test_a_damaged_file_of_the_repository_is_told(quick_place: Path) -> None:
     assert "the backup is damaged" in damaged(quick_place, "backup")
 
