@@ -164,6 +164,10 @@ class Recovery(_Section):
     retention: Literal["specification", "strategy-short", "strategy-long", "strategy-quarterly"] = Field(
         default="specification", description="which backups are kept, as the DFR's specification or its strategy says"
     )
+    backups: Literal["auto", "pg_basebackup", "pg_basebackup-incremental", "pgbackrest", "barman", "pg_dump"] = Field(
+        default="auto",
+        description="how backups are made on hosts of one's own; auto: pg_basebackup each day, in a cloud its own",
+    )
     profile: str = Field(
         default="",
         description="recovery profile that dfr-size drill wrote: measured in place of stated rates",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 import numpy as np
@@ -42,7 +42,10 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Application nodes x workers, one database (with or without a synchronous standby), its disk, in one place."""
+    """Application nodes x workers, one database (with or without a synchronous standby), its disk, in one place.
+
+    ``bursts``: the busy hours are carried by the tokens of its volume or instance (recommend.bursts says when).
+    """
 
     place: Place
     application: InstanceType
@@ -51,6 +54,7 @@ class Topology:
     database: InstanceType
     volume: Volume
     standby: bool = False
+    bursts: bool = False
 
     @property
     def disk(self) -> DiskType:
@@ -68,7 +72,15 @@ class Topology:
         return self.volume.iops
 
     @property
-    def shape(self) -> tuple[str, str, int, str, str, int, int]:
+    def busy_iops(self) -> tuple[float, float]:
+        """Operations a second of the volume and of the instance in the busy hours, with the bursts that carry them."""
+        if not self.bursts:
+            return float(self.volume.iops), float(self.database.disk_iops)
+        volume, instance = limits_of(self.volume, self.database).operations.apart
+        return volume.burst_rate, instance.burst_rate
+
+    @property
+    def shape(self) -> tuple[str, str, int, str, str, int, int, bool]:
         """What decides its speed: two topologies of one shape simulate alike, wherever they are."""
         provider = self.place.provider
         return (
@@ -79,6 +91,7 @@ class Topology:
             self.disk.name,
             self.storage_gib,
             self.iops,
+            self.bursts,
         )
 
     def ledger(self) -> tuple[Assumption, ...]:
@@ -192,8 +205,11 @@ def _burst(limit: Limit, charged: float) -> Burst | None:
 
 
 def system_of(topology: Topology, model: Model, nodes_down: int = 0) -> System:
-    """The deployment as the simulation sees it, some application nodes down; its disk without bursts."""
+    """The deployment as the simulation sees it, some application nodes down; its disk as it is in a busy hour."""
     nodes = max(1, topology.nodes - nodes_down)
+    disk = simulated_disk(limits_of(topology.volume, topology.database), topology.disk)
+    if topology.bursts:
+        disk = replace(disk, iops=min(topology.busy_iops))
     application = host_cpu(topology.application, model)
     return System(
         cpus=(*([application] * nodes), host_cpu(topology.database, model)),
@@ -202,7 +218,7 @@ def system_of(topology: Topology, model: Model, nodes_down: int = 0) -> System:
         workers_per_node=topology.workers_per_node,
         backlog=int(rule("odoo.backlog_per_worker")) * topology.workers_per_node,
         parallel_pool=int(rule("postgresql.parallel_pool_per_vcpu") * topology.database.vcpus),
-        disk=simulated_disk(limits_of(topology.volume, topology.database), topology.disk),
+        disk=disk,
         cron_per_node=int(rule("odoo.cron_workers")),
         round_trip_s=rule("search.network_ms") / 1e3,
     )

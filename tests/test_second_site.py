@@ -13,6 +13,8 @@ from dfr_sizing.errors import InputError
 from dfr_sizing.model import load_model
 from dfr_sizing.recommend.candidates import ALL_WAYS, PlaceOptions, place_options
 from dfr_sizing.recommend.design import design_for
+from dfr_sizing.recommend.evaluate import recovery_input
+from dfr_sizing.recovery import Failure, Strategy, estimate
 from dfr_sizing.scenario import load_scenario
 
 HOME = ("on-premises", "national-data-centre")
@@ -61,6 +63,23 @@ def test_what_stands_there_is_as_strong() -> None:
         assert found.cores * found.core_speed.mid >= size.cores * size.core_speed.mid
         assert price.region == sydney.region
     assert set(Role) == {size.role for size in catalogue.instances}
+
+
+def test_hosts_stand_sooner_in_a_cloud_than_where_nothing_was_prepared() -> None:
+    catalogue, asked = load_catalogue(), {"registry.farmers": 2e5, "hosting.providers": ["on-premises"]}
+    designs = [
+        design_for(load_scenario(None, {**asked, "hosting.second_site": second}), load_model())
+        for second in ("", "aws/af-south-1")
+    ]
+    here, away = (recovery_input(catalogue.place(*HOME), 3, standby=False, design=one) for one in designs)
+    assert (here.second_in_cloud, away.second_in_cloud) == (False, True)
+    for strategy in (Strategy.BACKUP_RESTORE, Strategy.PILOT_LIGHT):
+        slow, fast = (estimate(strategy, Failure.SITE, one, 1) for one in (here, away))
+        assert fast.rto_minutes.p95 < slow.rto_minutes.p95
+        assert "the other site lies in a cloud" in fast.note
+    # What is restored at the site itself is as it was.
+    disk = [estimate(Strategy.BACKUP_RESTORE, Failure.DISK, one, 1) for one in (here, away)]
+    assert disk[0] == disk[1]
 
 
 def test_a_second_site_that_the_law_forbids_is_refused() -> None:

@@ -31,6 +31,12 @@ def drill(
     ] = None,
     kills: Annotated[int, typer.Option(help="Failures at the full size.", min=1, max=50)] = 1,
     archive_timeout: Annotated[int, typer.Option(help="PostgreSQL's archive_timeout, seconds.", min=1, max=3600)] = 10,
+    tool: Annotated[
+        str, typer.Option(help="What makes the backups: pg_basebackup, or pgbackrest where it is installed.")
+    ] = "pg_basebackup",
+    postgresql: Annotated[
+        Path | None, typer.Option(help="PostgreSQL's programs, another version's: /usr/lib/postgresql/15/bin.")
+    ] = None,
     compress: Annotated[bool, typer.Option(help="Compress the backup (gzip).")] = True,
     remote: Annotated[Path | None, typer.Option(help="Keep backup and WAL here: a mounted store of backups.")] = None,
     link: Annotated[str, typer.Option(help="How --remote is reached: local, off-site or cloud.")] = "local",
@@ -65,7 +71,8 @@ def drill(
         raise InputError("--link", link, " or ".join(LINKS), "give one of them")
     asked = Asked(
         folder=folder, size_bytes=_bytes(size), seed=seed, kills=kills, archive_timeout_s=archive_timeout,
-        compress=compress, remote=remote, smaller=profile is None, at_most_s=minutes * 60.0,
+        compress=compress, tool=tool, postgresql=postgresql, remote=remote, smaller=profile is None,
+        at_most_s=minutes * 60.0,
     )  # fmt: skip
     given = read_profile(profile) if profile else None
     outcome = _drilled(asked, staging)

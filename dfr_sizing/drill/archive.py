@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shlex
 from dataclasses import dataclass
@@ -18,23 +19,26 @@ PAGE_BYTES, PAGE_HEADER_BYTES = 8192, 40
 """XLOG_BLCKSZ and the longer header of a page of WAL (xlog_internal.h)."""
 SEGMENTS_A_LOG = 2**32 // SEGMENT_BYTES
 
-_NAME = re.compile(r"^([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})$")
+_NAME = re.compile(r"^([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(-[0-9a-f]{40}([.]gz)?)?$")
+"""A segment, as PostgreSQL names it; pgBackRest adds its sum, and the ending of what it compressed."""
+_LETTERS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Where one server's WAL is kept, and the log of when each segment was uploaded."""
+    """Where one server's WAL is kept, the log of when each segment was uploaded, and how one is got back (``get``)."""
 
     folder: Path
     uploads: Path
+    get: str = ""
 
     def segments(self) -> dict[int, Path]:
         """Segments by their number, over all timelines; whole ones."""
         found = {}
-        for path in sorted(self.folder.iterdir()):
+        for path in sorted(self.folder.rglob("*"), key=lambda one: one.name):
             told = _NAME.match(path.name)
             if told:
-                found[int(told[2], 16) * SEGMENTS_A_LOG + int(told[3], 16)] = path
+                found[number_of(path.name)] = path
         return found
 
     def uploaded(self) -> dict[str, tuple[float, float]]:
@@ -47,7 +51,8 @@ class Archive:
         """Segments that should be there and are not: between the first needed and the last, or uploaded before."""
         there = self.segments()
         last = max(there, default=first)
-        gone = {name for name in self.uploaded() if not (self.folder / name).exists()}
+        kept = {path.name[:_LETTERS] for path in self.folder.rglob("*") if _NAME.match(path.name)}
+        gone = set(self.uploaded()) - kept
         names = {number: path.name[:8] for number, path in there.items()}
         timeline = next(iter(names.values()), "00000001")
         gone |= {name_of(timeline, number) for number in range(first, last + 1) if number not in there}
@@ -64,6 +69,8 @@ class Archive:
     @property
     def restore_command(self) -> str:
         """PostgreSQL's restore_command; a segment that is not there is an answer, not a complaint."""
+        if self.get:
+            return self.get
         there = shlex.quote(str(self.folder)).replace("%", "%%")
         return f'test -f {there}/%f && cp {there}/%f "%p"'
 
@@ -73,31 +80,50 @@ def name_of(timeline: str, number: int) -> str:
     return f"{timeline}{number // SEGMENTS_A_LOG:08X}{number % SEGMENTS_A_LOG:08X}"
 
 
+def number_of(name: str) -> int:
+    """A segment's number, of its file name. Raises ValueError."""
+    told = _NAME.match(name)
+    if told is None:
+        raise ValueError(f"{name} is no segment of WAL")
+    return int(told[2], 16) * SEGMENTS_A_LOG + int(told[3], 16)
+
+
 def position(lsn: str) -> int:
     """PostgreSQL's pg_lsn as a number."""
     high, low = lsn.split("/")
     return (int(high, 16) << 32) + int(low, 16)
 
 
-def archiving(place: Workspace, number: int, spool: Path, timeout_s: int) -> tuple[Archive, dict[str, str]]:
-    """An empty archive for one server, and the settings that fill it."""
-    made = Archive(place.keep(f"wal-{number}"), place.make(f"archiving-{number}") / "uploads")
+def archiving(
+    place: Workspace, number: int, spool: Path, timeout_s: int, folder: Path, push: str = ""
+) -> tuple[Archive, dict[str, str]]:
+    """An empty archive for one server in a folder, and the settings that fill it; ``push``: by this command."""
+    made = Archive(folder, place.make(f"archiving-{number}") / "uploads")
     script = made.uploads.with_name("archive.sh")
     script.write_text(resources.files("dfr_sizing.drill").joinpath("archive.sh").read_text("utf-8"), encoding="utf-8")
-    told = {"spool": spool, "files": place.keep("filestore"), "archive": made.folder, "uploads": made.uploads}
-    settings = "".join(f"{name}={shlex.quote(str(path))}\n" for name, path in told.items())
+    told = {
+        "spool": str(spool),
+        "files": str(place.keep("filestore")),
+        "archive": str(made.folder),
+        "uploads": str(made.uploads),
+        "push": push,
+    }
+    settings = "".join(f"{name}={shlex.quote(value)}\n" for name, value in told.items())
     script.with_name("archive.conf").write_text(settings, encoding="utf-8")
     for path in (script, script.with_name("archive.conf")):
         place.give(path)
+    # pgBackRest backs up no server whose archive_command does not name it.
+    by = f"TOOL={shlex.split(push)[0]} " if push else ""
     command = shlex.quote(str(script)).replace("%", "%%")
     return made, {
         "archive_mode": "on",
-        "archive_command": f'sh {command} "%p" "%f"',
+        "archive_command": f'{by}sh {command} "%p" "%f"',
         "archive_timeout": str(timeout_s),
     }
 
 
 def _used(path: Path) -> int:
-    pages = np.fromfile(path, dtype=np.uint8)
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        pages = np.frombuffer(file.read(), dtype=np.uint8)
     pages = pages[: len(pages) // PAGE_BYTES * PAGE_BYTES].reshape(-1, PAGE_BYTES)
     return int(pages[:, PAGE_HEADER_BYTES:].any(axis=1).sum()) * PAGE_BYTES

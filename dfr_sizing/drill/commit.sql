@@ -1,7 +1,9 @@
 -- One commit of a drill's writer: a form for each of some farmers, with an answer to every field, a message each, a photo
 -- or none, and the farmers' write_date moved. It returns rows and sum of what it added, table by table in the order of
 -- the writer's CHANGED; of dfr_farmer, what its sum moved by.
-WITH asked AS (SELECT id AS farmer, name FROM dfr_farmer WHERE id = ANY(%(farmers)s)),
+WITH asked AS (
+    SELECT id AS farmer, name, hashtextextended(f::text, 0) AS was FROM dfr_farmer AS f WHERE id = ANY(%(farmers)s)
+),
 forms AS (
     INSERT INTO dfr_form_submission (name, farmer_id, form_version_id, submission_date, submitted_by_user_id,
         submission_source, state, create_uid, write_uid, create_date, write_date)
@@ -34,7 +36,7 @@ photos AS (
 numbers AS (INSERT INTO drill_commit (number, forms) VALUES (%(number)s, %(forms)s) RETURNING *),
 farmers AS (
     UPDATE dfr_farmer AS f SET write_date = clock_timestamp() FROM asked WHERE f.id = asked.farmer
-    RETURNING hashtextextended(new::text, 0)::numeric - hashtextextended(old::text, 0) AS moved
+    RETURNING hashtextextended(f::text, 0)::numeric - asked.was AS moved
 )
 SELECT
     (SELECT count(*) FROM forms), (SELECT coalesce(sum(hashtextextended(t::text, 0)), 0)::text FROM forms AS t),

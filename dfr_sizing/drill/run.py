@@ -22,13 +22,14 @@ import numpy as np
 import psycopg
 
 from dfr_sizing.drill import source, verify
-from dfr_sizing.drill.archive import Archive, archiving
-from dfr_sizing.drill.backup import Backup, base_backup, check, fetch, flush_all, unpack
+from dfr_sizing.drill.archive import Archive
+from dfr_sizing.drill.backup import Backup, flush_all
 from dfr_sizing.drill.cluster import Cluster
 from dfr_sizing.drill.filestore import copy_all
 from dfr_sizing.drill.journal import Journal, Sums, read_journal, steady_mark, sums_of
 from dfr_sizing.drill.programs import Programs, told_in_short
 from dfr_sizing.drill.recover import check_archive, recover
+from dfr_sizing.drill.tool import DEFAULT_TOOL, TOOLS, Tool
 from dfr_sizing.drill.types import RECOVERY, Asked, DrillFailed, Loss, Outcome, Phase, PointInTime, Round, Sizes
 from dfr_sizing.drill.workspace import Workspace, workspace
 from dfr_sizing.drivers import drill_rule
@@ -49,7 +50,7 @@ def run_drill(asked: Asked, entered: Entered | None = None) -> Outcome:
     """Seed, back up, write, fail, recover, verify; nothing is left of it. Raises InputError before anything is made."""
     check_linux()
     check_asked(asked)
-    binaries = postgres.reachable_binaries()
+    binaries = asked.postgresql or postgres.reachable_binaries()
     account = postgres.account_for(asked.folder.resolve().parent, binaries)
     with workspace(asked.folder, asked.remote, account) as place:
         check_disk(asked, place)
@@ -66,6 +67,13 @@ def check_linux() -> None:
 
 def check_asked(asked: Asked) -> None:
     """Raises InputError for what cannot be drilled."""
+    if asked.tool not in TOOLS:
+        raise InputError("--tool", asked.tool, " or ".join(TOOLS), "give one of them")
+    if asked.tool != DEFAULT_TOOL and shutil.which(asked.tool) is None:
+        raise InputError("--tool", f"{asked.tool}, not installed here", DEFAULT_TOOL, f"apt install {asked.tool}")
+    if asked.postgresql is not None and not (asked.postgresql / "postgres").exists():
+        remedy = "give for instance /usr/lib/postgresql/15/bin"
+        raise InputError("--postgresql", asked.postgresql, "a folder with PostgreSQL's programs", remedy)
     if asked.size_bytes < LEAST_BYTES:
         raise InputError("--size", f"{asked.size_bytes:,} B", f"{LEAST_BYTES:,} B or more", "write for instance 50MB")
     for option, value in (("--kills", asked.kills), ("--archive-timeout", asked.archive_timeout_s)):
@@ -166,9 +174,14 @@ class Drill:
             "cpu": cpu_name(),
             "cpus": str(cores()),
             "postgresql": self.programs.run("postgres", "--version").split()[2],
-            "backup": "pg_basebackup, tar" + (", gzip 1" if self.asked.compress else ""),
+            "backup": self.tool.title,
             "kept": str(self.asked.remote or "on the same disk"),
         }
+
+    @property
+    def tool(self) -> Tool:
+        """What makes the backups."""
+        return TOOLS[self.asked.tool](self.place, self.programs, self.asked.compress)
 
     def cluster(self) -> Cluster:
         """The place of another cluster."""
@@ -194,12 +207,11 @@ class OneRound:
         kept = place.keep("filestore")
         before = self._seed(primary, store, kept, before)
         spool = place.make(f"spool-{self.number}")
-        archive, settings = archiving(place, self.number, spool, drill.asked.archive_timeout_s)
+        archive, settings = drill.tool.archiving(primary, self.number, spool, drill.asked.archive_timeout_s)
         primary.start(settings)
         primary.wait(source.DATABASE)
         with drill.timed(Phase.BACKUP, self.number):
-            folder, url = place.keep(f"backup-{self.number}"), primary.url(source.DATABASE)
-            backup = base_backup(url, folder, drill.programs, compress=drill.asked.compress)
+            backup = drill.tool.back_up(primary, source.DATABASE, self.number)
         journal, failure = self._write_until_failure(primary, store, spool, archive)
         fetched, restored = self._restore(backup)
         with drill.timed(Phase.REPLAY, self.number):
@@ -221,8 +233,8 @@ class OneRound:
         if self.to_a_point:
             drill.rounds[-1] = replace(done, point_in_time=self._to_a_point(fetched, archive, journal, survived_loss))
         restored.stop()
-        for path in (fetched, folder, archive.folder, archive.uploads.parent):
-            shutil.rmtree(path)
+        for path in {fetched, backup.folder, archive.folder, archive.uploads.parent}:
+            shutil.rmtree(path, ignore_errors=not path.exists())  # one may lie in another
         return restored, new_store, before
 
     def _seed(self, cluster: Cluster, store: Path, kept: Path, before: Sums) -> Sums:
@@ -306,11 +318,11 @@ class OneRound:
         """Fetch, unpack, hold against the manifest."""
         drill, restored = self.drill, self.drill.cluster()
         with drill.timed(Phase.FETCH, self.number):
-            fetched = fetch(backup, drill.place)
+            fetched = drill.tool.fetch(backup)
         with drill.timed(Phase.RESTORE, self.number):
-            unpack(fetched, restored.data, drill.place, drill.programs)
+            drill.tool.restore(fetched, restored.data)
         with drill.timed(Phase.CHECK, self.number):
-            check(restored.data, drill.programs)
+            drill.tool.check(backup, restored.data)
         return fetched, restored
 
     def _verify(
@@ -332,7 +344,7 @@ class OneRound:
         last, following = kept[at - 1], kept[at]
         with drill.timed(Phase.REPLAY, self.number):
             begun = time.perf_counter()
-            unpack(fetched, again.data, drill.place, drill.programs)
+            drill.tool.restore(fetched, again.data)
             recover(again, source.DATABASE, archive, to=((last.acked or last.begun) + following.begun) / 2)
             seconds = time.perf_counter() - begun
             with again.connect(source.DATABASE) as connection:

@@ -28,6 +28,7 @@ from dfr_sizing.drill.journal import Sums, sums_of
 from dfr_sizing.drill.programs import Programs, told_in_short
 from dfr_sizing.drill.recover import check_archive, recover
 from dfr_sizing.drill.run import MB, Drill, Entered, check_asked, check_disk, check_linux
+from dfr_sizing.drill.tool import DEFAULT_TOOL
 from dfr_sizing.drill.types import Asked, DrillFailed, Loss, Outcome, Phase, Round, Sizes
 from dfr_sizing.drill.workspace import Workspace, workspace
 from dfr_sizing.drivers import drill_rule
@@ -70,6 +71,9 @@ def drill_staging(staging: Staging, asked: Asked, entered: Entered | None = None
     """Back a staging up, lose it, restore it elsewhere. Raises InputError before anything is made."""
     check_linux()
     check_asked(asked)
+    if (asked.tool, asked.postgresql) != (DEFAULT_TOOL, None):
+        remedy = "drill one of its own with it: leave --staging out"
+        raise InputError("--tool and --postgresql", asked.tool, f"{DEFAULT_TOOL} alone with --staging", remedy)
     with connect(staging) as connection:
         about = _about(connection, asked)
     _check_replication(staging)

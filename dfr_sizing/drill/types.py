@@ -41,7 +41,8 @@ class Asked:
 
     ``remote`` is where backups, WAL and files are kept, such as a mounted store; None: a folder beside the rest.
     ``kills`` is how often the full size is drilled, ``smaller`` whether smaller sizes are drilled before it, to tell
-    what is fixed from what grows. ``at_most_s`` bounds the whole.
+    what is fixed from what grows. ``tool`` makes the backups; ``postgresql`` is a folder of PostgreSQL's programs,
+    None: those that are installed with dfr-size. ``at_most_s`` bounds the whole.
     """
 
     folder: Path
@@ -51,6 +52,8 @@ class Asked:
     smaller: bool = True
     archive_timeout_s: int = 10
     compress: bool = True
+    tool: str = "pg_basebackup"
+    postgresql: Path | None = None
     remote: Path | None = None
     at_most_s: float = 3600.0
 

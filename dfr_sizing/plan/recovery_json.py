@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dfr_sizing.recommend.recovery_types import CableCut, Felt, RecoveryFacts, WayCost
+from dfr_sizing.recommend.recovery_types import BackupsBy, CableCut, Felt, RecoveryFacts, WayCost
 from dfr_sizing.recommend.types import Plan
 from dfr_sizing.recovery import Quantiles, RecoveryEstimate
 from dfr_sizing.recovery.backups import Stored, Window
@@ -32,7 +32,8 @@ def recovery_json(plan: Plan, facts: RecoveryFacts | None) -> Json:
         },
     }
     if facts is None:
-        return {**found, "by_strategy": [], "cheapest": [], "ways": [], "years": None, "cable": None, "backups": None}
+        none: Json = {"by_strategy": [], "cheapest": [], "ways": [], "years": None, "cable": None, "backups": None}
+        return {**found, **none, "backups_by": []}
     return {
         **found,
         "by_strategy": [_of_strategy(told, facts.promises) for told in facts.estimates],
@@ -41,6 +42,7 @@ def recovery_json(plan: Plan, facts: RecoveryFacts | None) -> Json:
         "years": _years(facts.years),
         "cable": None if facts.cable is None else _cable(facts.cable),
         "backups": _backups(facts.backups, facts.window, facts.felt),
+        "backups_by": [_made_by(one) for one in facts.backups_by],
     }
 
 
@@ -126,13 +128,30 @@ def _cable(cut: CableCut) -> Json:
     }
 
 
+def _made_by(one: BackupsBy) -> Json:
+    return {
+        "way": one.way.name,
+        "title": one.way.title,
+        "chosen": one.chosen,
+        "copies": one.stored.copies,
+        "total_gib": one.stored.total_gib,
+        "five_year_usd": one.five_year_usd,
+        "window_hours": one.window.hours,
+        "other_days_hours": one.window.other_days,
+        "rto_minutes": _quantiles(one.restored.rto_minutes),
+        "rpo_minutes": _quantiles(one.restored.rpo_minutes),
+    }
+
+
 def _backups(stored: Stored, window: Window, felt: Felt | None) -> Json:
     return {
         "schedule": stored.schedule,
+        "way": stored.way,
         "copies": stored.copies,
         "backups_gib": stored.backups_gib,
         "wal_gib": stored.wal_gib,
         "window_hours": window.hours,
+        "other_days_hours": window.other_days,
         "disk_share": window.disk_share,
         "from_standby": window.from_standby,
         "note": window.note,

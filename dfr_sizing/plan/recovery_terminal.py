@@ -43,14 +43,15 @@ def _blocks(r: Recommendation) -> Iterable[RenderableType]:
         f"RPO {asked.rpo_minutes:g} min, {share(asked.availability, 2)} of a year",
         style="bold",
     )
-    yield Text("Medians to 95 % points; below each the steps (medians) and the way. Passes with: the cheapest.")
+    said = f"Medians to {100.0 * asked.confidence:g} % points; below each the steps (medians) and the way."
+    yield Text(f"{said} Passes with: the cheapest.")
     yield from _by_failure(facts, r.recommended.strategy)
     yield ""
     yield from _years(facts.years, asked.availability)
     yield ""
     yield _ways(facts, Money.of(r.scenario))
     yield ""
-    yield from _rest(facts)
+    yield from _rest(facts, Money.of(r.scenario))
 
 
 def _by_failure(facts: RecoveryFacts, chosen: Strategy) -> Iterable[RenderableType]:
@@ -69,8 +70,8 @@ def _by_failure(facts: RecoveryFacts, chosen: Strategy) -> Iterable[RenderableTy
 def every_failure(facts: RecoveryFacts, chosen: Strategy) -> RenderableType:
     """RTO and RPO of every failure under every strategy: a line for those strategies that recover alike."""
     legend = ", ".join(f"{_letter(one)} {one}{' (chosen)' if one is chosen else ''}" for one in Strategy)
-    rows = table("after", "by", "RTO", "RPO", "", compact=True)
-    rows.caption, rows.caption_justify, rows.caption_style = f"median to 95 %, by {legend}", "left", "dim"
+    rows, level = table("after", "by", "RTO", "RPO", "", compact=True), 100.0 * facts.promises.confidence
+    rows.caption, rows.caption_justify, rows.caption_style = f"median to {level:g} %, by {legend}", "left", "dim"
     for failure, told in groupby(sorted(facts.estimates, key=_order), key=lambda one: one.failure):
         title = kinds()[failure].title
         for group in _alike(list(told)):
@@ -84,11 +85,11 @@ def every_failure(facts: RecoveryFacts, chosen: Strategy) -> RenderableType:
 
 
 def _in_one_unit(found: Quantiles) -> str:
-    """Median and 95 % in the unit of the latter, which is short."""
-    if found.p95 <= 0.0:
+    """From the median to what is surely kept, in the unit of the latter, which is short."""
+    if found.sure <= 0.0:
         return "none"
-    per_unit, unit = unit_of_minutes(found.p95)
-    low, high = number(found.p50 / per_unit), number(found.p95 / per_unit)
+    per_unit, unit = unit_of_minutes(found.sure)
+    low, high = number(found.p50 / per_unit), number(found.sure / per_unit)
     return f"{high} {unit}" if low == high else f"{low} to {high} {unit}"
 
 
@@ -97,7 +98,7 @@ def _letter(strategy: Strategy) -> str:
 
 
 def _kept(told: RecoveryEstimate, facts: RecoveryFacts) -> Text:
-    """Whether a recovery keeps RTO and RPO in 95 of 100 cases."""
+    """Whether a recovery keeps RTO and RPO as surely as was asked."""
     kept = told.meets(facts.promises.rto_minutes, facts.promises.rpo_minutes)
     return Text("pass", style="green") if kept else Text("FAIL", style="bold red")
 
@@ -120,7 +121,7 @@ def _marked(one: RecoveryEstimate, chosen: Strategy) -> str:
 
 
 def _range(found: Quantiles) -> str:
-    low, high = minutes(found.p50), minutes(found.p95)
+    low, high = minutes(found.p50), minutes(found.sure)
     return low if low == high else f"{low} to {high}"
 
 
@@ -172,10 +173,32 @@ def _ways(facts: RecoveryFacts, money: Money) -> RenderableType:
     return rows
 
 
-def _rest(facts: RecoveryFacts) -> Iterable[RenderableType]:
+def _rest(facts: RecoveryFacts, money: Money) -> Iterable[RenderableType]:
     if facts.cable is not None:
         yield Text(cable_sentence(facts.cable))
     yield Text(backups_sentence(facts))
+    if facts.backups_by:
+        yield ""
+        yield _backup_ways(facts, money)
+
+
+def _backup_ways(facts: RecoveryFacts, money: Money) -> RenderableType:
+    """What each way to make backups stores, takes and gives back."""
+    rows = table("backups made by", "GiB year 5", f"{money.currency} five years", "window h", "RTO p95", "RPO p95")
+    for one in facts.backups_by:
+        window, others = one.window, one.window.other_days
+        hours = number(window.hours or 0.0) + ("" if others is None else f", {number(others)} else")
+        rows.add_row(
+            f"{one.way.name}{' *' if one.chosen else ''}",
+            number(one.stored.total_gib[-1]),
+            money.figure(one.five_year_usd),
+            hours,
+            minutes(one.restored.rto_minutes.sure),
+            minutes(one.restored.rpo_minutes.sure),
+        )
+    rows.caption = "a restore of the database after the loss of its disk; recovery.backups chooses one"
+    rows.caption_justify, rows.caption_style = "left", "dim"
+    return rows
 
 
 def table(*columns: str, compact: bool = False) -> Table:

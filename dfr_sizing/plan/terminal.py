@@ -181,8 +181,8 @@ def _facts(r: Recommendation, money: Money) -> list[RenderableType]:
     return [
         _fact(
             "Recovery",
-            f"{plan.strategy}: RTO {minutes(rto.p50)} to {minutes(rto.p95)}, "
-            f"RPO {minutes(rpo.p50)} to {minutes(rpo.p95)}{points}",
+            f"{plan.strategy}: RTO {minutes(rto.p50)} to {minutes(rto.sure)}, "
+            f"RPO {minutes(rpo.p50)} to {minutes(rpo.sure)}{points}",
         ),
         _fact("Cost", f"{money.text(plan.bill.monthly_usd)} a month ({tiers}), {five}{once}{rate}; prices {prices}"),
         _fact("Bottleneck", _bottleneck(plan.bottleneck)),

@@ -36,7 +36,14 @@ from dfr_sizing.recommend.evaluate import (
 )
 from dfr_sizing.recommend.explain import conditions, rule_of_thumb, sensitivities, warnings
 from dfr_sizing.recommend.peak_day import peak_day
-from dfr_sizing.recommend.recovery import begin_facts, unkept_warning, years_warning
+from dfr_sizing.recommend.recovery import (
+    begin_facts,
+    promises_of,
+    surely_unkept,
+    unkept_warning,
+    years_of,
+    years_warning,
+)
 from dfr_sizing.recommend.search import Search
 from dfr_sizing.recommend.types import (
     Infeasible,
@@ -79,6 +86,10 @@ def recommend(
     search = Search(scenario, model, catalogue, seed, effort, executor, profile)
     chosen, options = decided(search, tell)
     found = _explained(search, chosen, options, tell)
+    while found.recovery is not None and surely_unkept(found.recovery.years, found.recovery.promises):
+        search.turn_down(chosen)
+        chosen, options = decided(search, tell)
+        found = _explained(search, chosen, options, tell)
     if not (with_choice or with_upgrades):
         return found
     from dfr_sizing.recommend.choice import beside  # noqa: PLC0415 - seldom asked for
@@ -100,6 +111,15 @@ def decided(search: Search, tell: Progress) -> tuple[Candidate, list[PlaceOption
     if chosen is None:
         raise _infeasible(search, places, options)
     return chosen, options
+
+
+def decided_for_years(search: Search, tell: Progress) -> Candidate:
+    """What a search chooses where no more than that is asked for: as ``recommend`` does. Raises Infeasible."""
+    while True:
+        chosen, _ = decided(search, tell)
+        if not surely_unkept(years_of(chosen, search.design, search.seed), promises_of(search.design.scenario)):
+            return chosen
+        search.turn_down(chosen)
 
 
 def _explained(search: Search, chosen: Candidate, options: Sequence[PlaceOptions], tell: Progress) -> Recommendation:
@@ -219,7 +239,8 @@ def _infeasible(search: Search, places: Sequence[Place], options: Sequence[Place
     reasons = [line.reason for line in rejected]
     code = search.design.scenario.code
     if not options and reasons and all(reason.startswith("recovery") for reason in reasons):
-        change = "raise recovery.rto_hours or recovery.rpo_minutes, or leave recovery.strategy at auto"
+        change = "raise recovery.rto_hours or recovery.rpo_minutes, lower targets.availability, or leave "
+        change += "recovery.strategy at auto"
         return Infeasible(reasons[0], change, rejected)
     missing = [name for name, there in code.model_dump().items() if not there]
     if missing:
@@ -269,7 +290,7 @@ def _ledger(search: Search, chosen: Topology) -> tuple[Assumption, ...]:
         chosen.ledger(),
         design.model.ledger(),
         recovery_rates(design).ledger(),
-        (schedules()[design.scenario.recovery.retention].assumption,),
+        (schedules()[design.scenario.recovery.retention].assumption, design.backup_way.assumption),
         search.catalogue.own_hosting_assumptions if _own(design.scenario) else (),
         design.scenario.ledger(),
     )
@@ -280,7 +301,7 @@ def _other_prices(scenario: Scenario) -> tuple[str, ...]:
     folder, second = scenario.prices.catalogue, scenario.hosting.second_site
     return (
         *((f"prices are those of the catalogue in {folder}",) if folder else ()),
-        *((f"the second site is priced in {second}, but recovery is timed as at the first site",) if second else ()),
+        *((f"the second site is in {second}: how soon hosts stand there is assumed",) if second else ()),
     )
 
 

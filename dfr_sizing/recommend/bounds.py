@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -25,6 +26,8 @@ from dfr_sizing.catalogue import (
 from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import Contention, Model
+from dfr_sizing.recommend.bursts import instance_bucket, own_bucket
+from dfr_sizing.recommend.days import iops_of
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.least_times import LeastTimes
 from dfr_sizing.recommend.promises import PER_SECOND
@@ -51,11 +54,12 @@ class ApplicationOption:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseOption:
-    """A database size with the cheapest disk that holds the data and gives the IOPS."""
+    """A database size with the cheapest disk that holds the data and gives the IOPS; ``bursts`` as in Topology."""
 
     instance: InstanceType
     price: Price
     volume: Volume
+    bursts: bool = False
 
 
 def application_options(
@@ -105,11 +109,24 @@ def database_options(catalogue: Catalogue, place: Place, design: Design, excuses
             excuses["database: smaller than the DFR's hosting baseline"] += 1
         elif _database_utilisation(instance, design) > rule("search.most_utilisation"):
             excuses[f"database: CPU above {rule('search.most_utilisation'):.0%} in the busiest hour"] += 1
-        elif (needed := _iops_to_buy(instance, design)) > instance.disk_iops or (volume := volume_of(needed)) is None:
+        elif (found := _volume_for(instance, design, volume_of)) is None:
             excuses["database: no disk gives the size and the IOPS within the instance's cap"] += 1
         else:
-            options.append(DatabaseOption(instance, price, volume))
+            options.append(DatabaseOption(instance, price, *found))
     return options
+
+
+def _volume_for(
+    instance: InstanceType, design: Design, volume_of: Callable[[int, float], tuple[Volume, bool] | None]
+) -> tuple[Volume, bool] | None:
+    """The cheapest volume for an instance, and whether it or the instance bursts in the busy hours."""
+    missed = miss_ratio(instance, design.database_bytes, design.touched)
+    needed = iops_to_buy(instance, design)
+    bursts = needed > instance.disk_iops
+    if bursts and not (needed <= instance.burst_disk_iops and design.days.carried(instance_bucket(instance), missed)):
+        return None
+    found = volume_of(needed, missed)
+    return None if found is None else (found[0], bursts or found[1])
 
 
 def _under_baseline(instance: InstanceType) -> bool:
@@ -130,14 +147,8 @@ def _database_utilisation(instance: InstanceType, design: Design) -> float:
 
 def iops_in(instance: InstanceType, design: Design, situation: Situation) -> IopsSplit:
     """Operations a second in the busiest hour of a named day, by kind, as they are bought; ``bought`` is 0 here."""
-    missed, load = miss_ratio(instance, design.database_bytes, design.touched), design.peaks[situation].load
-    return IopsSplit(
-        reads=load.pages_per_s * missed,
-        wal_flushes=load.commits_per_s / rule("postgresql.commits_per_flush"),
-        checkpoint_writes=load.pages_written_per_s * rule("postgresql.checkpoint_share"),
-        bought=0,
-        miss_ratio=missed,
-    )
+    missed = miss_ratio(instance, design.database_bytes, design.touched)
+    return iops_of(design.peaks[situation].load, missed, design.database_bytes, design.touched)
 
 
 def iops_needed(instance: InstanceType, design: Design) -> IopsSplit:
@@ -146,19 +157,30 @@ def iops_needed(instance: InstanceType, design: Design) -> IopsSplit:
     return max(splits, key=lambda split: split.total)
 
 
-def _iops_to_buy(instance: InstanceType, design: Design) -> int:
+def iops_to_buy(instance: InstanceType, design: Design) -> int:
     """IOPS that keep the disk's utilisation at the peak under the highest that is simulated."""
     return math.ceil(iops_needed(instance, design).total / rule("search.most_iops_utilisation"))
 
 
-def _cheapest_volume(catalogue: Catalogue, place: Place, design: Design, needed: int) -> Volume | None:
-    """The volume with the lowest monthly price in year 5 that holds the data and gives the IOPS needed."""
-    costed = [
-        (_monthly(catalogue, place, volume), number, volume)
-        for number, (disk, _) in enumerate(catalogue.disks_at(place, Role.DATABASE))
-        if (volume := _volume(catalogue, place, disk, needed, design)) is not None
-    ]
-    return min(costed)[2] if costed else None
+def _cheapest_volume(
+    catalogue: Catalogue, place: Place, design: Design, needed: int, missed: float
+) -> tuple[Volume, bool] | None:
+    """The volume with the lowest monthly price in year 5 that holds the data and gives the IOPS needed.
+
+    By its own rate, or (True) by bursts that carry every busy hour; at one price by its own rate.
+    """
+    costed = []
+    for number, (disk, _) in enumerate(catalogue.disks_at(place, Role.DATABASE)):
+        for bursts, volume in (
+            (False, _volume(catalogue, place, disk, needed, design)),
+            (True, _bursting_volume(disk, needed, missed, design)),
+        ):
+            if volume is not None:
+                costed.append((_monthly(catalogue, place, volume), bursts, number, volume))
+    if not costed:
+        return None
+    _, bursts, _, volume = min(costed, key=lambda one: one[:3])
+    return volume, bursts
 
 
 def _volume(catalogue: Catalogue, place: Place, disk: DiskType, needed: int, design: Design) -> Volume | None:
@@ -173,6 +195,22 @@ def _volume(catalogue: Catalogue, place: Place, disk: DiskType, needed: int, des
             final = max(size, largest)
             included, mb_per_s = disk_limits(disk, final)
             return Volume(disk, final, size, max(included, needed), mb_per_s, needed)
+    return None
+
+
+def _bursting_volume(disk: DiskType, needed: int, missed: float, design: Design) -> Volume | None:
+    """A disk of the least size whose bursts give the IOPS needed through every named day, in year 5 as well."""
+    if max(disk.burst_iops * max(1, disk.stripes), 0) < needed:
+        return None
+    sizes = design.volumes.storage_gib
+    for gib in sorted({*sizes, disk.striped_from_gib} - {0}):
+        size, final = max(gib, disk.min_gib), max(gib, sizes[-1], disk.min_gib)
+        if final > disk.max_gib:
+            continue
+        buckets = {own_bucket(disk, size), own_bucket(disk, final)}
+        if all(bucket.burst_rate >= needed and design.days.carried(bucket, missed) for bucket in buckets):
+            included, mb_per_s = disk_limits(disk, final)
+            return Volume(disk, final, size, included, mb_per_s)
     return None
 
 
@@ -219,7 +257,7 @@ def shortfall(topology: Topology, design: Design, nodes_down: int) -> Shortfall 
     most, busy = rule("search.most_utilisation"), _database_utilisation(topology.database, design)
     if busy > most:
         return Shortfall("database CPU", f"{busy:.0%} busy, {most:.0%} at most")
-    iops, given = _iops_to_buy(topology.database, design), min(disk.iops, topology.database.disk_iops)
+    iops, given = iops_to_buy(topology.database, design), int(min(topology.busy_iops))
     if iops > given:
         return Shortfall("database disk, IOPS", f"{iops:,} are needed of {given:,}")
     cpu, nodes = host_cpu(topology.application, design.model), max(1, topology.nodes - nodes_down)

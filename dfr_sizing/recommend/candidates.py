@@ -102,6 +102,7 @@ def topology_of(place: Place, application: ApplicationOption, database: Database
         database=database.instance,
         volume=database.volume,
         standby=standby,
+        bursts=database.bursts,
     )
 
 

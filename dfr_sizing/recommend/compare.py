@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dfr_sizing.catalogue import Catalogue, Place
 from dfr_sizing.errors import InputError
 from dfr_sizing.model import Model
-from dfr_sizing.recommend.answer import FULL_EFFORT, decided
+from dfr_sizing.recommend.answer import FULL_EFFORT, decided_for_years
 from dfr_sizing.recommend.design import design_for
 from dfr_sizing.recommend.evaluate import Effort
 from dfr_sizing.recommend.removed import cost_if_allowed, left_out
@@ -98,7 +98,7 @@ class Comparer:
             scenario, self.model, self.catalogue, self.seed, self.effort, self.executor, self.profile
         )  # fmt: skip
         try:
-            chosen, _ = decided(search, self.progress)
+            chosen = decided_for_years(search, self.progress)
         except Infeasible as answer:
             why = f"{answer.limit}; nearest change: {answer.change}"
             return Offer(name, scenario.registry.farmers, why_not=why)

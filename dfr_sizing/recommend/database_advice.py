@@ -40,7 +40,7 @@ def database_advice(
     scenario, model = design.scenario, design.model
     load = design.peaks[design.worst].load
     _, cpu = utilisations(load, system_of(topology, model, 1), model)
-    reads = iops_needed(topology.database, design).reads / min(topology.iops, topology.database.disk_iops)
+    reads = iops_needed(topology.database, design).reads / min(topology.busy_iops)
     # Growth with the plan's own settings: large tables are vacuumed more often than by default.
     default = Settings()
     large = {each.table: each.applied(default) for each in table_settings(growth_of(scenario))}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from dfr_sizing.catalogue import Term
 from dfr_sizing.cost import YEARS, Terms, Volumes
@@ -12,6 +13,7 @@ from dfr_sizing.demand import (
     FULL_DEVICE_FARMERS,
     IMPORT_BATCH,
     IMPORT_ROWS,
+    Demand,
     Situation,
     database_bytes,
     demand,
@@ -21,11 +23,14 @@ from dfr_sizing.demand import (
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import Model
 from dfr_sizing.postgres.popularity import Popularity
-from dfr_sizing.recovery.backups import Stored, stored
+from dfr_sizing.recommend.days import Days
+from dfr_sizing.recovery.backup_ways import AUTO, MANAGED, OWN, BackupWay, Changing, backup_ways
+from dfr_sizing.recovery.backups import DAYS_A_YEAR, Stored, stored
 from dfr_sizing.recovery.profile import RecoveryProfile
-from dfr_sizing.recovery.rates import shipped_rates
+from dfr_sizing.recovery.rates import Rates, shipped_rates
+from dfr_sizing.recovery.types import CLOUDS
 from dfr_sizing.scenario import Scenario
-from dfr_sizing.simulation.load import HourLoad, busiest_load
+from dfr_sizing.simulation.load import HourLoad, busiest_load, day_loads
 from dfr_sizing.topology import GIB
 
 DAYS_A_MONTH = 365.0 / 12.0
@@ -42,7 +47,10 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """Everything about a scenario that the search needs, worked out once; ``profile`` is what a drill measured."""
+    """Everything about a scenario that the search needs, worked out once; ``profile`` is what a drill measured.
+
+    ``days`` are the hours of the named days, for what bursts; ``changing`` is the database of year 5.
+    """
 
     scenario: Scenario
     model: Model
@@ -51,12 +59,21 @@ class Design:
     volumes: Volumes
     terms: Terms
     backups: Stored
+    backup_way: BackupWay
+    changing: Changing
+    days: Days = field(repr=False, compare=False)
     profile: RecoveryProfile | None = None
 
     @property
     def switches(self) -> dict[str, bool]:
         """Which indexes the database has."""
         return self.scenario.code.model_dump()
+
+    def with_backups(self, way: BackupWay) -> Design:
+        """The same, its backups made another way; what is billed is left as it is."""
+        wal = _wal_gib_a_day(self.scenario, self.peaks[Situation.STEADY].load.wal_bytes_per_s / self.farmers)
+        kept = _backups(self.scenario, wal, _rates(self.profile), way, self.changing)
+        return replace(self, backups=kept, backup_way=way)
 
     @property
     def worst(self) -> Situation:
@@ -72,8 +89,7 @@ class Design:
     @property
     def touched(self) -> Popularity:
         """How unevenly the pages of the database are touched."""
-        registry = self.scenario.registry
-        return Popularity(registry.popularity_exponent.mid, registry.cold_access_share.mid)
+        return _touched(self.scenario)
 
     @property
     def sync_batches(self) -> int:
@@ -100,13 +116,60 @@ def design_for(
     switches = scenario.code.model_dump()
     days = {situation: demand(scenario, situation, at) for situation in Situation}
     peaks = {situation: Peak(*busiest_load(day, model, switches)) for situation, day in days.items()}
-    rates = shipped_rates() if profile is None else profile.put_into(shipped_rates())
-    wal_gib_a_day = _wal_gib_a_day(scenario, peaks[Situation.STEADY].load.wal_bytes_per_s / at)
-    database_gib = [database_bytes(scenario, year) / GIB for year in range(YEARS + 1)]
-    backups = stored(scenario.recovery.retention, database_gib, wal_gib_a_day, rates)
+    usual = peaks[Situation.STEADY].load
+    way, changing = way_of_backups(scenario), _changing(scenario, usual, at)
+    rates = _rates(profile)
+    wal_gib_a_day = _wal_gib_a_day(scenario, usual.wal_bytes_per_s / at)
+    backups = _backups(scenario, wal_gib_a_day, rates, way, changing)
     between_sites = _between_sites(scenario, wal_gib_a_day, rates.exact("backup.compressed_share"))
     volumes = _volumes(scenario, backups, between_sites)
-    return Design(scenario, model, at, peaks, volumes, _terms(scenario), backups, profile)
+    hour_by_hour = partial(_hour_by_hour, tuple(days.values()), model, switches)
+    hours = Days(hour_by_hour, database_bytes(scenario, YEARS), _touched(scenario))
+    return Design(
+        scenario, model, at, peaks, volumes, _terms(scenario), backups, way, changing, hours, profile
+    )  # fmt: skip
+
+
+def _rates(profile: RecoveryProfile | None) -> Rates:
+    """How fast things recover: as shipped, or as a drill measured."""
+    return shipped_rates() if profile is None else profile.put_into(shipped_rates())
+
+
+def _backups(
+    scenario: Scenario, wal_gib_a_day: Sequence[float], rates: Rates, way: BackupWay, changing: Changing
+) -> Stored:
+    """What retention keeps, from today to year 5."""
+    database_gib = [database_bytes(scenario, year) / GIB for year in range(YEARS + 1)]
+    return stored(scenario.recovery.retention, database_gib, wal_gib_a_day, rates, way, changing)
+
+
+def _touched(scenario: Scenario) -> Popularity:
+    registry = scenario.registry
+    return Popularity(registry.popularity_exponent.mid, registry.cold_access_share.mid)
+
+
+def way_of_backups(scenario: Scenario) -> BackupWay:
+    """How backups are made: as the scenario says on hosts of one's own, the provider's way where a cloud is allowed."""
+    if set(CLOUDS).intersection(scenario.hosting.providers):
+        return backup_ways()[MANAGED]
+    named = scenario.recovery.backups
+    return backup_ways()[OWN if named == AUTO else named]
+
+
+def _changing(scenario: Scenario, usual: HourLoad, farmers: float) -> Changing:
+    """The database of year 5 through a usual day; its pages change as the farmers of that year make them."""
+    grown = farmers_in_year(scenario, YEARS) / farmers
+    pages = usual.pages_written_per_s * rule("postgresql.changed_share") * rule("recovery.mean_of_peak_wal")
+    return Changing(
+        database_bytes(scenario, YEARS),
+        _touched(scenario),
+        pages * grown,
+        (database_bytes(scenario, YEARS) - database_bytes(scenario, YEARS - 1)) / DAYS_A_YEAR,
+    )
+
+
+def _hour_by_hour(days: Sequence[Demand], model: Model, switches: Mapping[str, bool]) -> list[tuple[HourLoad, ...]]:
+    return [day_loads(day, model, switches) for day in days]
 
 
 def _wal_gib_a_day(scenario: Scenario, wal_bytes_per_s_farmer: float) -> list[float]:

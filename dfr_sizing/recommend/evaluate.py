@@ -23,10 +23,12 @@ from dfr_sizing.recovery import (
     availability,
     headline,
 )
+from dfr_sizing.recovery.backup_ways import beside_the_full
 from dfr_sizing.recovery.backups import older_backup_days
 from dfr_sizing.recovery.rates import Rates, shipped_rates
 from dfr_sizing.recovery.retention import schedules
 from dfr_sizing.recovery.types import CLOUDS
+from dfr_sizing.scenario import Scenario
 from dfr_sizing.simulation.run import replications_for, run_all
 from dfr_sizing.simulation.statistics import Estimate
 from dfr_sizing.topology import Topology
@@ -168,10 +170,16 @@ def recovery_rates(design: Design) -> Rates:
     return rates
 
 
+def _second_in_cloud(scenario: Scenario, place: Place) -> bool:
+    """Whether the second site of own hosting lies in a cloud, where hosts stand within minutes."""
+    return place.provider not in CLOUDS and scenario.hosting.second_site.partition("/")[0] in CLOUDS
+
+
 def recovery_input(place: Place, nodes: int, standby: bool, design: Design) -> RecoveryInput:
     """The deployment as recovery sees it, with the data of year 5."""
     retention = schedules()[design.scenario.recovery.retention].schedule
     wal = {name: peak.load.wal_bytes_per_s for name, peak in design.peaks.items()}
+    way = design.backup_way
     return RecoveryInput(
         database_bytes=design.database_bytes,
         filestore_bytes=design.volumes.filestore_gib[-1] * 2**30,
@@ -183,25 +191,30 @@ def recovery_input(place: Place, nodes: int, standby: bool, design: Design) -> R
         application_nodes=nodes,
         wal_kept_days=retention.daily,
         older_backup_days=older_backup_days(retention),
+        second_in_cloud=_second_in_cloud(design.scenario, place),
+        archive_wal=way.wal,
+        beside_full_share=beside_the_full(way, design.changing),
+        written_times=way.written_times,
     )
 
 
 def recovery_checks(found: Headline, available: Availability, design: Design) -> tuple[TargetCheck, ...]:
-    """RTO, RPO and availability beside their targets; the interval is from the median (or p05) to p95."""
+    """RTO, RPO and availability beside their targets, from the median to the asked confidence, or that to p95."""
     scenario, strategy = design.scenario, found.strategy
+    level = 100.0 * scenario.targets.confidence.mid
     rto, rpo = found.rto_minutes, found.rpo_minutes
     return (
         TargetCheck(
-            "rto_h", "RTO, worst loss", scenario.recovery.rto_hours.mid, rto.p50 / 60, rto.p50 / 60, rto.p95 / 60,
-            "h", f"{strategy}: disk or site, median to 95 %",
+            "rto_h", "RTO, worst loss", scenario.recovery.rto_hours.mid, rto.p50 / 60, rto.p50 / 60, rto.sure / 60,
+            "h", f"{strategy}: disk or site, median to {level:g} %",
         ),
         TargetCheck(
-            "rpo_min", "RPO, worst loss", scenario.recovery.rpo_minutes.mid, rpo.p50, rpo.p50, rpo.p95,
-            "min", f"{strategy}: disk or site, median to 95 %",
+            "rpo_min", "RPO, worst loss", scenario.recovery.rpo_minutes.mid, rpo.p50, rpo.p50, rpo.sure,
+            "min", f"{strategy}: disk or site, median to {level:g} %",
         ),
         TargetCheck(
-            "availability", "availability in a year", scenario.targets.availability.mid, available.p50, available.p05,
-            available.p95, "fraction", "all failures of a year, 5 to 95 %", higher_is_better=True,
+            "availability", "availability in a year", scenario.targets.availability.mid, available.p50, available.sure,
+            available.p95, "fraction", f"all failures of a year, {100.0 - level:g} to 95 %", higher_is_better=True,
         ),
     )  # fmt: skip
 
@@ -211,8 +224,9 @@ def recovery_of(
 ) -> tuple[Headline, Availability, tuple[TargetCheck, ...]]:
     """RTO, RPO and availability of a way to recover."""
     inputs, rates = recovery_input(place, nodes, standby, design), recovery_rates(design)
-    found = headline(strategy, inputs, seed, rates)
-    available = availability(strategy, inputs, seed, rates)
+    level = design.scenario.targets.confidence.mid
+    found = headline(strategy, inputs, seed, rates, level)
+    available = availability(strategy, inputs, seed, rates, level)
     return found, available, recovery_checks(found, available, design)
 
 

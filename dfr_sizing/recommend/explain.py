@@ -70,6 +70,14 @@ def conditions(design: Design, plan: Plan) -> tuple[str, ...]:
     night = design.scenario.recovery.night_minutes.mid
     found.append(f"a person on call ({night:g} min at night); a rule who may leave a site")
     found.append("backups, WAL and files copied to where no account of the system can change or delete them")
+    if plan.topology.bursts:
+        most = min(plan.topology.busy_iops)
+        found.append(
+            f"credits carry the busy hours: the database's disk bursts to {most:,.0f} IOPS, and refills at night"
+        )
+    away = design.scenario.hosting.second_site
+    if away:
+        found.append(f"the law lets copies of the registry stand in {away}, and a link that they can follow on")
     return tuple(found)
 
 

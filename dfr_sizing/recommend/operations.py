@@ -146,9 +146,11 @@ def limits(topology: Topology, design: Design, peak: Operations) -> tuple[Limit,
     database, volume = topology.database, topology.volume
     load = design.peaks[design.worst].load
     _, cpu = utilisations(load, system_of(topology, design.model, 1), design.model)
+    of_volume, of_instance = topology.busy_iops
+    burst = ", in bursts" if topology.bursts else ""
     found = {
-        "IOPS of the disk": peak.total / topology.iops,
-        "IOPS of the instance": peak.total / database.disk_iops,
+        f"IOPS of the disk{burst}": peak.total / of_volume,
+        f"IOPS of the instance{burst}": peak.total / of_instance,
         "MB/s of the disk": peak.bytes_per_s / MB / volume.mb_per_s,
         "MB/s of the instance": peak.bytes_per_s / MB / database.disk_mb_per_s,
         "CPU of the database": cpu,

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 
-from dfr_sizing.cost import Bill
+from dfr_sizing.cost import BACKUPS, Bill
 from dfr_sizing.cost_pricer import bill
 from dfr_sizing.recommend.backup_window import begin_felt
 from dfr_sizing.recommend.candidates import ALL_WAYS, Candidate, Way
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.evaluate import recovery_input, recovery_of, recovery_rates
-from dfr_sizing.recommend.recovery_types import CableCut, RecoveryFacts, WayCost
+from dfr_sizing.recommend.recovery_types import BackupsBy, CableCut, RecoveryFacts, WayCost
 from dfr_sizing.recovery import (
     Failure,
     RecoveryInput,
@@ -20,21 +20,21 @@ from dfr_sizing.recovery import (
     all_strategies,
     availability,
     cheapest_by_failure,
+    estimate,
     replicas_needed,
 )
+from dfr_sizing.recovery.backup_ways import MANAGED, backup_ways
 from dfr_sizing.recovery.backups import Window, window
 from dfr_sizing.recovery.failures import REPAIR_HOURS, name_at
 from dfr_sizing.recovery.paths import has_standby
 from dfr_sizing.recovery.rates import Rates
-from dfr_sizing.recovery.types import Promises
-from dfr_sizing.recovery.years import simulate_years
+from dfr_sizing.recovery.types import CLOUDS, Promises
+from dfr_sizing.recovery.years import Years, simulate_years
 from dfr_sizing.scenario import Scenario
 from dfr_sizing.topology import Topology
 from dfr_sizing.workers import begun
 
 HOURS_PER_DAY, DAYS_PER_YEAR = 24.0, 365.0
-YEARS_THAT_KEEP = 0.95
-"""Share of years that have to keep the promise of availability: the target check looks at the 5 % point."""
 
 
 def promises_of(scenario: Scenario) -> Promises:
@@ -55,7 +55,7 @@ def begin_facts(chosen: Candidate, design: Design, seed: int, executor: Executor
     felt = begin_felt(topology, design, made, seed, executor)
 
     def facts() -> RecoveryFacts:
-        estimates = all_strategies(inputs, seed, rates)
+        estimates = all_strategies(inputs, seed, rates, promises.confidence)
         return RecoveryFacts(
             promises=promises,
             estimates=estimates,
@@ -66,16 +66,48 @@ def begin_facts(chosen: Candidate, design: Design, seed: int, executor: Executor
             backups=design.backups,
             window=made,
             felt=felt(),
+            backups_by=backups_by_way(chosen, design, seed),
         )
 
     return facts
+
+
+def backups_by_way(chosen: Candidate, design: Design, seed: int) -> tuple[BackupsBy, ...]:
+    """Each way to make backups on hosts of one's own, for the chosen deployment; empty in a cloud."""
+    topology, way = chosen.topology, chosen.way
+    if topology.place.provider in CLOUDS:
+        return ()
+    paid = sum(item.five_year_usd for item in chosen.bill.items if item.name.rpartition(": ")[2] == BACKUPS)
+    per_gib = paid / sum(design.backups.total_gib)
+    found = []
+    for name, made in backup_ways().items():
+        if name == MANAGED:
+            continue
+        at = design.with_backups(made)
+        inputs = recovery_input(topology.place, topology.nodes, way.standby, at)
+        alone, level = replace(inputs, has_standby_zone=False), promises_of(design.scenario).confidence
+        restored = estimate(Strategy.BACKUP_RESTORE, Failure.DISK, alone, seed, recovery_rates(design), level)
+        found.append(
+            BackupsBy(
+                made, at.backups, daily_window(topology, way, at), per_gib * sum(at.backups.total_gib), restored,
+                chosen=made == design.backup_way,
+            )
+        )  # fmt: skip
+    return tuple(found)
 
 
 def daily_window(topology: Topology, way: Way, design: Design) -> Window:
     """The daily backup of a deployment."""
     inputs = recovery_input(topology.place, topology.nodes, way.standby, design)
     standby = has_standby(way.strategy, inputs)
-    return window(inputs, topology.volume.mb_per_s, standby=standby, rates=recovery_rates(design))
+    return window(
+        inputs,
+        topology.volume.mb_per_s,
+        standby=standby,
+        rates=recovery_rates(design),
+        way=design.backup_way,
+        changing=design.changing,
+    )
 
 
 def _ways(chosen: Candidate, design: Design, seed: int) -> tuple[WayCost, ...]:
@@ -127,10 +159,25 @@ def cable_cut(
 def years_warning(facts: RecoveryFacts) -> tuple[str, ...]:
     """A promise of availability that the simulated years leave open."""
     promises, kept = facts.promises, facts.years.available
-    if kept.low >= YEARS_THAT_KEEP:
+    if kept.low >= promises.confidence:
         return ()
-    interval = f"{100.0 * kept.low:.1f} to {100.0 * kept.high:.1f} %"
-    return (f"years that keep {100.0 * promises.availability:g} %: {interval} of those simulated, not surely 95",)
+    interval, sure = f"{100.0 * kept.low:.1f} to {100.0 * kept.high:.1f} %", 100.0 * promises.confidence
+    return (f"years that keep {100.0 * promises.availability:g} %: {interval} of those simulated, not surely {sure:g}",)
+
+
+def surely_unkept(years: Years, promises: Promises) -> bool:
+    """Whether the simulated years that keep the promise of availability are surely fewer than was asked for.
+
+    The check of the search does not see a failure that finds the second site gone; the years do.
+    """
+    return years.available.high < promises.confidence
+
+
+def years_of(chosen: Candidate, design: Design, seed: int) -> Years:
+    """The simulated years of a candidate."""
+    topology = chosen.topology
+    inputs = recovery_input(topology.place, topology.nodes, chosen.way.standby, design)
+    return simulate_years(chosen.way.strategy, inputs, promises_of(design.scenario), seed, recovery_rates(design))
 
 
 def unkept_warning(facts: RecoveryFacts) -> tuple[str, ...]:
@@ -139,4 +186,5 @@ def unkept_warning(facts: RecoveryFacts) -> tuple[str, ...]:
     if not facts.unkept:
         return ()
     asked = f"RTO {promises.rto_minutes / 60.0:g} h or RPO {promises.rpo_minutes:g} min"
-    return (f"beyond {asked} in over 5 % of cases, any strategy: {', '.join(facts.unkept)}",)
+    over = f"{100.0 * (1.0 - promises.confidence):.3g} %"
+    return (f"beyond {asked} in over {over} of cases, any strategy: {', '.join(facts.unkept)}",)

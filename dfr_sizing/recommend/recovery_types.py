@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dfr_sizing.demand import Situation
 from dfr_sizing.recovery import Availability, Failure, Headline, RecoveryEstimate, Strategy
+from dfr_sizing.recovery.backup_ways import BackupWay
 from dfr_sizing.recovery.backups import Stored, Window
 from dfr_sizing.recovery.types import Promises
 from dfr_sizing.recovery.years import Years
@@ -54,11 +55,27 @@ class Felt:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupsBy:
+    """One way to make backups on hosts of one's own: what it stores by year, its window, a restore of the database.
+
+    ``five_year_usd`` is of all copies; the restore is that of the database's disk from backups at the site.
+    """
+
+    way: BackupWay
+    stored: Stored
+    window: Window
+    five_year_usd: float
+    restored: RecoveryEstimate
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RecoveryFacts:
     """Recovery of the recommended sizes: ``estimates`` of every strategy against every failure, with its standby.
 
     ``cheapest`` names the first strategy that keeps RTO and RPO after each failure, None where none does; ``ways`` are
-    ordered by cost; ``cable`` is None where the host is the user's own, ``felt`` where nobody feels the backups.
+    ordered by cost; ``cable`` is None where the host is the user's own, ``felt`` where nobody feels the backups;
+    ``backups_by`` compares the ways to make them on hosts of one's own.
     """
 
     promises: Promises
@@ -70,8 +87,9 @@ class RecoveryFacts:
     backups: Stored
     window: Window
     felt: Felt | None
+    backups_by: tuple[BackupsBy, ...] = ()
 
     @property
     def unkept(self) -> tuple[Failure, ...]:
-        """Failures after which no strategy keeps RTO and RPO in 95 of 100 cases."""
+        """Failures after which no strategy keeps RTO and RPO as surely as was asked."""
         return tuple(failure for failure, strategy in self.cheapest.items() if strategy is None)

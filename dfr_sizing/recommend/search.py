@@ -94,6 +94,7 @@ class Search:
         self.simulated_candidates: list[Candidate] = []  # with one application node down, in the order of the search
         self.close: list[str] = []
         self._least_times: dict[int, LeastTimes] = {}  # by nodes down
+        self.turned_down: set[tuple[str, Way]] = set()  # by the years that were simulated: provider and way
         self.simulated_requests = 0
 
     def places(self) -> tuple[Place, ...]:
@@ -115,12 +116,25 @@ class Search:
         found = []
         for place in places:
             if place.provider not in by_provider:
-                by_provider[place.provider] = ways_that_recover(place, 2, ways, self.design, self.seed, excuses)
+                left = self._kept_through_years(place.provider, ways, excuses)
+                by_provider[place.provider] = ways_that_recover(place, 2, left, self.design, self.seed, excuses)
             if by_provider[place.provider]:
                 options = place_options(self.catalogue, place, self.design, by_provider[place.provider], spare, excuses)
                 if options is not None:
                     found.append(options)
         return found
+
+    def turn_down(self, chosen: Candidate) -> None:
+        """Leave out a way to recover whose simulated years surely miss the promise of availability."""
+        self.turned_down.add((chosen.topology.place.provider, chosen.way))
+        self.excuses.clear()  # of a search that now begins again
+
+    def _kept_through_years(self, provider: str, ways: Sequence[Way], excuses: Excuses) -> list[Way]:
+        """The ways that were not turned down."""
+        left = [way for way in ways if (provider, way) not in self.turned_down]
+        for way in set(ways) - set(left):
+            excuses[f"recovery in {provider}: {way.strategy} misses availability in simulated years"] += 1
+        return left
 
     def first_that_serves(
         self, options: Sequence[PlaceOptions], down: int, excuses: Excuses, levels: Levels
@@ -292,7 +306,8 @@ class Search:
         )
         worst = next(result for result in results if result.situation is design.worst)
         inputs = recovery_input(topology.place, topology.nodes, way.standby, design)
-        estimates = all_strategies(inputs, self.seed, recovery_rates(design))
+        level = design.scenario.targets.confidence.mid
+        estimates = all_strategies(inputs, self.seed, recovery_rates(design), level)
         return Plan(
             name=name,
             topology=topology,

@@ -14,6 +14,7 @@ import numpy as np
 
 from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
+from dfr_sizing.recommend.bursts import as_carried
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.promises import Promise, promises
 from dfr_sizing.recommend.rare import ENOUGH, Hour, first_round, least_replications, rare_classes, with_more
@@ -215,7 +216,7 @@ def job(
     shortest_s: float,
 ) -> Job:
     """A deployment under one hour's load, ready to run; ``requests`` and ``shortest_s`` are least for a replication."""
-    system = system_of(topology, design.model, nodes_down)
+    system = system_of(as_carried(topology, design), design.model, nodes_down)
     missed = miss_ratio(topology.database, design.database_bytes, design.touched)
     drawn = streams(load, system, design.model, missed)
     return Job(

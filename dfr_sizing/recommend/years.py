@@ -20,6 +20,7 @@ from dfr_sizing.model import Model
 from dfr_sizing.postgres.popularity import Popularity
 from dfr_sizing.postgres.settings import PAGE
 from dfr_sizing.recommend.bounds import iops_needed
+from dfr_sizing.recommend.bursts import as_carried
 from dfr_sizing.recommend.database_types import Held, Year
 from dfr_sizing.recommend.design import Design, design_for
 from dfr_sizing.recommend.evaluate import DISPLAY_SHORTEST_S, Effort
@@ -88,7 +89,7 @@ def _year(
 ) -> Year:
     stored = design.database_bytes
     held = held_of(topology.database, load, stored, design.touched)
-    most = min(topology.iops, topology.database.disk_iops)
+    most = min(as_carried(topology, design).busy_iops)
     asked = iops_needed(topology.database, design).total
     return Year(year, design.farmers, stored, table_bytes, held, asked / most, p95_s)
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dfr_sizing.interval import Interval
-from dfr_sizing.recovery.draws import DRAWS, FloatArray, Sampler, spread, stream
+from dfr_sizing.recovery.draws import DRAWS, USUAL_LEVEL, FloatArray, Sampler, spread, stream
 from dfr_sizing.recovery.failures import EACH_HOST, PER_YEAR, exposed_to, name_at
 from dfr_sizing.recovery.paths import MINUTES_PER_HOUR, durations, has_standby
 from dfr_sizing.recovery.rates import Rates, shipped_rates
@@ -31,17 +31,20 @@ HOURS_PER_YEAR = 8760.0
 _MINUTES_PER_YEAR = HOURS_PER_YEAR * MINUTES_PER_HOUR
 
 
-def availability(strategy: Strategy, inputs: RecoveryInput, seed: int, rates: Rates | None = None) -> Availability:
-    """The share of a year in which users are served, planned maintenance apart."""
+def availability(
+    strategy: Strategy, inputs: RecoveryInput, seed: int, rates: Rates | None = None, level: float = USUAL_LEVEL
+) -> Availability:
+    """The share of a year in which users are served, planned maintenance apart; ``level`` is that of ``sure``."""
     sampler = Sampler(seed, rates or shipped_rates())
     minutes = {
         failure: np.sum(list(durations(strategy, failure, inputs, sampler).values()), axis=0)
         for failure in exposed_to(inputs)
     }
-    p05, p50, p95 = (float(value) for value in np.quantile(_single_years(minutes, inputs, sampler), (0.05, 0.5, 0.95)))
+    asked = (0.05, 0.5, 0.95, round(1.0 - level, 9))
+    p05, p50, p95, sure = (float(value) for value in np.quantile(_single_years(minutes, inputs, sampler), asked))
     mean = float(_long_run(minutes, inputs, sampler).mean())
     refund = _refund_threshold(strategy, inputs, sampler.rates)
-    return Availability(p05, p50, p95, mean, single_points(strategy, inputs), refund)
+    return Availability(p05, p50, p95, mean, sure, single_points(strategy, inputs), refund)
 
 
 def _long_run(minutes: Mapping[Failure, FloatArray], inputs: RecoveryInput, sampler: Sampler) -> FloatArray:

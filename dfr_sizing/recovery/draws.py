@@ -24,6 +24,8 @@ FloatArray = npt.NDArray[np.float64]
 DRAWS = 4000
 """Draws of each estimate: the 95 % point then lies between the true 94.3 % and 95.7 % points (two standard errors)."""
 
+USUAL_LEVEL = 0.95
+"""Confidence where none is asked for (targets.confidence)."""
 _Z95 = NormalDist().inv_cdf(0.95)
 _WORD_BYTES = 4
 
@@ -41,10 +43,10 @@ def spread(interval: Interval, z: FloatArray) -> FloatArray:
     return np.asarray(interval.mid * np.exp(z / _Z95 * np.where(z > 0.0, up, down)), dtype=np.float64)
 
 
-def quantiles(minutes: FloatArray) -> Quantiles:
-    """The median and the 95 % point of draws in minutes."""
-    p50, p95 = np.quantile(minutes, (0.5, 0.95))
-    return Quantiles(float(p50), float(p95))
+def quantiles(minutes: FloatArray, level: float = USUAL_LEVEL) -> Quantiles:
+    """The median, the 95 % point and that of ``level`` of draws in minutes."""
+    p50, p95, sure = np.quantile(minutes, (0.5, 0.95, level))
+    return Quantiles(float(p50), float(p95), float(sure))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from dfr_sizing.errors import InputError
-from dfr_sizing.recovery.draws import Sampler, quantiles
+from dfr_sizing.recovery.draws import USUAL_LEVEL, Sampler, quantiles
 from dfr_sizing.recovery.failures import exposed_to
 from dfr_sizing.recovery.losses import lost_minutes
 from dfr_sizing.recovery.paths import BYTES_PER_MB, FROM_BACKUPS, Timing, Way, durations, files_lost, switched, way_back
@@ -16,11 +16,17 @@ from dfr_sizing.recovery.types import Failure, Headline, Phase, RecoveryEstimate
 
 
 def estimate(
-    strategy: Strategy, failure: Failure, inputs: RecoveryInput, seed: int, rates: Rates | None = None
+    strategy: Strategy,
+    failure: Failure,
+    inputs: RecoveryInput,
+    seed: int,
+    rates: Rates | None = None,
+    level: float = USUAL_LEVEL,
 ) -> RecoveryEstimate:
     """What one failure costs under one strategy; the same seed gives the same answer.
 
-    ``rates`` replaces those of the package, for instance with what a restore drill measured.
+    ``rates`` replaces those of the package, for instance with what a restore drill measured; ``level`` is the
+    confidence with which targets are to be kept (``Quantiles.sure``).
     """
     sampler = Sampler(seed, rates or shipped_rates())
     steps = durations(strategy, failure, inputs, sampler)
@@ -28,23 +34,30 @@ def estimate(
     return RecoveryEstimate(
         strategy,
         failure,
-        tuple(Phase(step, quantiles(minutes)) for step, minutes in steps.items()),
-        quantiles(total),
-        quantiles(lost_minutes(strategy, failure, inputs, sampler)),
+        tuple(Phase(step, quantiles(minutes, level)) for step, minutes in steps.items()),
+        quantiles(total, level),
+        quantiles(lost_minutes(strategy, failure, inputs, sampler), level),
         _note(strategy, failure, inputs, sampler),
     )
 
 
-def all_strategies(inputs: RecoveryInput, seed: int, rates: Rates | None = None) -> tuple[RecoveryEstimate, ...]:
+def all_strategies(
+    inputs: RecoveryInput, seed: int, rates: Rates | None = None, level: float = USUAL_LEVEL
+) -> tuple[RecoveryEstimate, ...]:
     """Every strategy against every failure that can strike, strategies from the cheapest to the dearest."""
     exposed = exposed_to(inputs)
-    return tuple(estimate(strategy, failure, inputs, seed, rates) for strategy in Strategy for failure in exposed)
+    return tuple(
+        estimate(strategy, failure, inputs, seed, rates, level) for strategy in Strategy for failure in exposed
+    )
 
 
 def cheapest_by_failure(
     estimates: Iterable[RecoveryEstimate], rto_minutes: float, rpo_minutes: float
 ) -> Mapping[Failure, Strategy | None]:
-    """For each failure the first strategy, from the cheapest, whose p95 is within both targets; None if none is."""
+    """For each failure the first strategy, from the cheapest, that keeps both targets as surely as was asked; or None.
+
+    Strategies are in the order of what they add in copies, so of their cost.
+    """
     order, told = list(Strategy), list(estimates)
     found: dict[Failure, Strategy | None] = dict.fromkeys((each.failure for each in told), None)
     for each in sorted(told, key=lambda one: order.index(one.strategy), reverse=True):
@@ -53,22 +66,29 @@ def cheapest_by_failure(
     return found
 
 
-def headline(strategy: Strategy, inputs: RecoveryInput, seed: int, rates: Rates | None = None) -> Headline:
+def headline(
+    strategy: Strategy, inputs: RecoveryInput, seed: int, rates: Rates | None = None, level: float = USUAL_LEVEL
+) -> Headline:
     """What is held against the RTO and RPO targets: loss of the database's disk and loss of the site, and the worse."""
-    disk, site = (estimate(strategy, failure, inputs, seed, rates) for failure in (Failure.DISK, Failure.SITE))
+    disk, site = (estimate(strategy, failure, inputs, seed, rates, level) for failure in (Failure.DISK, Failure.SITE))
     return Headline(
         strategy,
         disk,
         site,
-        max(disk.rto_minutes, site.rto_minutes, key=lambda minutes: minutes.p95),
-        max(disk.rpo_minutes, site.rpo_minutes, key=lambda minutes: minutes.p95),
+        max(disk.rto_minutes, site.rto_minutes, key=lambda minutes: minutes.sure),
+        max(disk.rpo_minutes, site.rpo_minutes, key=lambda minutes: minutes.sure),
     )
 
 
 def cheapest_strategy_that_meets(
-    rto_minutes: float, rpo_minutes: float, inputs: RecoveryInput, seed: int, rates: Rates | None = None
+    rto_minutes: float,
+    rpo_minutes: float,
+    inputs: RecoveryInput,
+    seed: int,
+    rates: Rates | None = None,
+    level: float = USUAL_LEVEL,
 ) -> Strategy | None:
-    """The first strategy, from the cheapest, whose headline p95 is within both targets; None if none is.
+    """The first strategy, from the cheapest, whose headline is within both targets at ``level``; None if none is.
 
     Raises ``InputError`` if a target is negative or not a number.
     """
@@ -76,7 +96,7 @@ def cheapest_strategy_that_meets(
         if not value >= 0:
             raise InputError(name, value, "0 minutes or more", "give the target in minutes")
     for strategy in Strategy:
-        if headline(strategy, inputs, seed, rates).meets(rto_minutes, rpo_minutes):
+        if headline(strategy, inputs, seed, rates, level).meets(rto_minutes, rpo_minutes):
             return strategy
     return None
 
@@ -91,7 +111,9 @@ def _note(strategy: Strategy, failure: Failure, inputs: RecoveryInput, sampler: 
         said.append("a witness at a third place switches without waiting for people")
     if way in FROM_BACKUPS and files_lost(failure, way):
         said.append("the files are restored after the database, through the same link")
-    if way is Way.RESTORE_ELSEWHERE and not inputs.in_cloud:
+    if way in (Way.OTHER_SITE, Way.RESTORE_ELSEWHERE) and inputs.second_in_cloud:
+        said.append("the other site lies in a cloud")
+    elif way is Way.RESTORE_ELSEWHERE and not inputs.in_cloud:
         said.append("hosts must first be found at another site; bought ones come later than this")
     if failure is Failure.DISK and way is not Way.STANDBY:
         said.append("the filestore lies on another disk and survives")

@@ -112,6 +112,14 @@ class Timing:
     def hosts(self, *, elsewhere: bool = False) -> FloatArray:
         """Until hosts stand ready; ``elsewhere`` is a site where nothing was prepared."""
         place = "other-site" if elsewhere and not self.inputs.in_cloud else self.inputs.place
+        return self.hosts_of(place)
+
+    def other_hosts(self, *, prepared: bool) -> FloatArray:
+        """Until hosts stand ready away from the first site; ``prepared``: where a copy of the data runs."""
+        return self.hosts_of("cloud") if self.inputs.second_in_cloud else self.hosts(elsewhere=not prepared)
+
+    def hosts_of(self, place: str) -> FloatArray:
+        """Until hosts stand ready at a kind of place."""
         return self.sampler.draw(f"provision.{place}_minutes", "provision")
 
     def start(self) -> FloatArray:
@@ -126,9 +134,9 @@ class Timing:
         """Replaying that much WAL on one core, at most as fast as the disk."""
         return wal_bytes / self.capped(self.sampler.draw("wal.replay_mb_per_s", "replay")) / SECONDS_PER_MINUTE
 
-    def link_bytes_per_s(self, *, off_site: bool) -> FloatArray:
-        """The link to the store of backups, in bytes per second."""
-        name = "cloud" if self.inputs.in_cloud else "off-site" if off_site else "local"
+    def link_bytes_per_s(self, *, off_site: bool, within_cloud: bool = False) -> FloatArray:
+        """The link to the store of backups, in bytes per second; ``within_cloud``: of a cloud, to hosts there."""
+        name = "cloud" if self.inputs.in_cloud or within_cloud else "off-site" if off_site else "local"
         drawn = self.sampler.draw(f"link.{name}_mb_per_s", "link") * BYTES_PER_MB
         return np.minimum(drawn, self.inputs.backup_link_bytes_per_s or np.inf)
 
@@ -142,8 +150,9 @@ class Timing:
         return np.minimum(mb_per_s * BYTES_PER_MB, self.inputs.disk_bytes_per_s or np.inf)
 
     def backup_bytes(self) -> FloatArray:
-        """A full backup of the database, compressed."""
-        return self.inputs.database_bytes * self.sampler.share("backup.compressed_share", "compression")
+        """What a restore fetches of the database, compressed: a full backup, and what was taken after it."""
+        fetched = self.inputs.database_bytes * (1.0 + self.inputs.beside_full_share)
+        return fetched * self.sampler.share("backup.compressed_share", "compression")
 
     def full_interval_s(self) -> float:
         """Seconds between full backups."""
@@ -254,7 +263,7 @@ def _to_other_site(strategy: Strategy, timing: Timing) -> Durations:
     return {
         Step.DETECT: timing.detection(),
         Step.DECIDE: timing.decision("declare_disaster"),
-        Step.PROVISION: draw("scale_up.minutes", "provision") if warm else timing.hosts(),
+        Step.PROVISION: draw("scale_up.minutes", "provision") if warm else timing.other_hosts(prepared=True),
         Step.REPLAY: timing.replay(lag_bytes),
         Step.VERIFY: draw("verify.promoted_minutes", "verify"),
         Step.SWITCH: timing.dns() + timing.start(),
@@ -271,7 +280,8 @@ def _restore(failure: Failure, way: Way, timing: Timing) -> Durations:
     steps |= _database_restored(timing, elsewhere=elsewhere)
     if files_lost(failure, way):
         written = timing.sampler.draw("restore.files_mb_per_s", "files") * BYTES_PER_MB
-        per_s = np.minimum(written, timing.link_bytes_per_s(off_site=elsewhere))
+        in_cloud = elsewhere and timing.inputs.second_in_cloud
+        per_s = np.minimum(written, timing.link_bytes_per_s(off_site=elsewhere, within_cloud=in_cloud))
         steps[Step.FILESTORE] = timing.inputs.filestore_bytes / per_s / SECONDS_PER_MINUTE
     steps[Step.VERIFY] = timing.sampler.draw("verify.restored_minutes", "verify")
     steps[Step.SWITCH] = timing.start() + timing.dns() if elsewhere else timing.start()
@@ -286,7 +296,8 @@ def _database_restored(timing: Timing, *, elsewhere: bool) -> Durations:
     reading of the part that must be in place before answers are fast enough.
     """
     inputs, draw = timing.inputs, timing.sampler.draw
-    hosts = timing.hosts(elsewhere=elsewhere)
+    hosts = timing.other_hosts(prepared=False) if elsewhere else timing.hosts()
+    in_cloud = elsewhere and inputs.second_in_cloud
     replayed = timing.replay(timing.since_full_s() * inputs.wal_bytes_per_s_mean)
     if inputs.managed:
         needed = inputs.database_bytes * timing.sampler.share("restore.working_share", "working-share")
@@ -294,7 +305,9 @@ def _database_restored(timing: Timing, *, elsewhere: bool) -> Durations:
         started = draw(f"restore.{inputs.provider}_start_minutes", "provision")
         return {Step.PROVISION: np.maximum(hosts, started), Step.RESTORE: loaded, Step.REPLAY: replayed}
     kind = "physical" if inputs.archive_wal else "dump"
-    fetched = timing.backup_bytes() / timing.link_bytes_per_s(off_site=elsewhere) / SECONDS_PER_MINUTE
-    written = inputs.database_bytes / timing.capped(draw(f"restore.{kind}_mb_per_s", "restore")) / SECONDS_PER_MINUTE
+    per_s = timing.link_bytes_per_s(off_site=elsewhere, within_cloud=in_cloud)
+    fetched = timing.backup_bytes() / per_s / SECONDS_PER_MINUTE
+    bytes_written = inputs.written_times * inputs.database_bytes
+    written = bytes_written / timing.capped(draw(f"restore.{kind}_mb_per_s", "restore")) / SECONDS_PER_MINUTE
     steps = {Step.PROVISION: hosts, Step.FETCH: fetched, Step.RESTORE: np.maximum(written - fetched, 0.0)}
     return steps | {Step.REPLAY: replayed} if inputs.archive_wal else steps

@@ -62,9 +62,12 @@ class RecoveryInput:
     ``has_standby_zone`` is a synchronous standby in a second zone or room, with files on storage that spans both.
     ``synchronous_sites`` lets a hot standby's two sites commit together; it costs each commit the way there and back.
     ``archive_wal`` false means a nightly dump alone. ``wal_kept_days`` is how far back any moment can be restored; from
-    then on ``older_backup_days`` lie between two backups that are still kept. ``overseas`` says that one cable lies
-    between the users and the host. ``backup_link_bytes_per_s`` and ``disk_bytes_per_s`` cap the
-    rates of the data file where the link or the volume is known to be slower. None leaves a number to the data file.
+    then on ``older_backup_days`` lie between two backups that are still kept. ``beside_full_share`` is what a restore
+    fetches beside the full backup, of the database; ``written_times`` how often its bytes are written. ``overseas``
+    says that one cable lies between the users and the host. ``second_in_cloud``: the second site, or the place that
+    everything is restored at, lies in a cloud, and copies of backups there. ``backup_link_bytes_per_s`` and
+    ``disk_bytes_per_s`` cap the rates of the data file where the link or the volume is known to be slower. None leaves
+    a number to the data file.
 
     Raises ``InputError`` if a size or rate is negative or not finite, or the provider is not known.
     """
@@ -83,6 +86,9 @@ class RecoveryInput:
     overseas: bool = False
     wal_kept_days: float = 7.0
     older_backup_days: float = 7.0
+    second_in_cloud: bool = False
+    beside_full_share: float = 0.0
+    written_times: float = 1.0
     full_backup_interval_h: float | None = None
     archive_timeout_s: float | None = None
     backup_link_bytes_per_s: float | None = None
@@ -91,7 +97,8 @@ class RecoveryInput:
     def __post_init__(self) -> None:
         for name in ("database_bytes", "filestore_bytes", "wal_bytes_per_s_mean", "wal_bytes_per_s_peak"):
             self._check(name, allow_zero=True)
-        for name in ("wal_kept_days", "older_backup_days"):
+        self._check("beside_full_share", allow_zero=True)
+        for name in ("wal_kept_days", "older_backup_days", "written_times"):
             self._check(name, allow_zero=False)
         for name in ("full_backup_interval_h", "archive_timeout_s", "backup_link_bytes_per_s", "disk_bytes_per_s"):
             self._check(name, allow_zero=False)
@@ -145,10 +152,11 @@ INTACT = Standing()
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """The median and the 95 % point, in minutes."""
+    """The median and the 95 % point, in minutes; ``sure`` is the point at the asked confidence, held to targets."""
 
     p50: float
     p95: float
+    sure: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +203,13 @@ class RecoveryEstimate:
     note: str
 
     def meets(self, rto_minutes: float, rpo_minutes: float) -> bool:
-        """Whether the 95 % points stay within both targets, in minutes."""
-        return self.rto_minutes.p95 <= rto_minutes and self.rpo_minutes.p95 <= rpo_minutes
+        """Whether the points at the asked confidence stay within both targets, in minutes."""
+        return self.rto_minutes.sure <= rto_minutes and self.rpo_minutes.sure <= rpo_minutes
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The two losses the DFR's targets speak of, and the worse of them by p95 for RTO and for RPO."""
+    """The two losses the DFR's targets speak of, and the worse of them at the asked confidence, for RTO and for RPO."""
 
     strategy: Strategy
     disk: RecoveryEstimate
@@ -210,8 +218,8 @@ class Headline:
     rpo_minutes: Quantiles
 
     def meets(self, rto_minutes: float, rpo_minutes: float) -> bool:
-        """Whether the 95 % points stay within both targets, in minutes."""
-        return self.rto_minutes.p95 <= rto_minutes and self.rpo_minutes.p95 <= rpo_minutes
+        """Whether the points at the asked confidence stay within both targets, in minutes."""
+        return self.rto_minutes.sure <= rto_minutes and self.rpo_minutes.sure <= rpo_minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +241,7 @@ class StandbyShape:
 class Availability:
     """The share of a year in which users are served, planned maintenance apart; ``mean`` is that of a long run.
 
+    ``sure`` is what the asked share of years, the confidence, reach or exceed (0.95: ``p05``).
     ``refund_threshold`` is the product of the providers' service level agreements in series, or None where one is not
     in the data: below it money comes back; it is no forecast.
     """
@@ -241,5 +250,6 @@ class Availability:
     p50: float
     p95: float
     mean: float
+    sure: float
     single_points: tuple[str, ...]
     refund_threshold: float | None

@@ -17,10 +17,11 @@ from dfr_sizing.demand import Situation
 from dfr_sizing.growth import growth_of
 from dfr_sizing.ledger import merged
 from dfr_sizing.model import load_model, request_classes
+from dfr_sizing.postgres.popularity import Popularity
 from dfr_sizing.recommend.candidates import ALL_WAYS, Way
 from dfr_sizing.recommend.database_types import DatabaseAdvice, Held, IndexSaving, Limit, Operations, Year
 from dfr_sizing.recommend.recovery import cable_cut, promises_of
-from dfr_sizing.recommend.recovery_types import Felt, RecoveryFacts, WayCost
+from dfr_sizing.recommend.recovery_types import BackupsBy, Felt, RecoveryFacts, WayCost
 from dfr_sizing.recommend.types import (
     Compared,
     CrossCheck,
@@ -39,6 +40,7 @@ from dfr_sizing.recommend.types import (
     TargetCheck,
 )
 from dfr_sizing.recovery import RecoveryInput, Strategy
+from dfr_sizing.recovery.backup_ways import Changing, backup_ways
 from dfr_sizing.recovery.backups import stored, window
 from dfr_sizing.recovery.strata import Effort
 from dfr_sizing.recovery.years import simulate_years
@@ -220,6 +222,21 @@ def recovery_facts(scenario: Scenario, bought: Topology, strategy: Strategy) -> 
         stored("specification", (36.0, 100.0, 160.0, 220.0, 280.0, 339.0), (1.0,) * 5, rates),
         window(inputs, 500.0, standby=bought.standby, rates=rates),
         Felt(Situation.STEADY, 2, "list_view", Estimate(0.21, 0.2, 0.22, 900), Estimate(0.34, 0.32, 0.36, 900)),
+        tuple(backups_by(inputs, name, rates) for name in ("pg_basebackup", "barman")),
+    )
+
+
+def backups_by(inputs: RecoveryInput, name: str, rates: recovery.Rates) -> BackupsBy:
+    """One way to make backups on a host of one's own, with a changing database."""
+    way, changing = backup_ways()[name], Changing(3.4e11, Popularity(0.9, 0.2), 150.0, 2e8)
+    own = replace(inputs, provider="on-premises", managed=False)
+    return BackupsBy(
+        way,
+        stored("specification", (36.0, 100.0, 160.0, 220.0, 280.0, 339.0), (1.0,) * 5, rates, way, changing),
+        window(own, 500.0, standby=False, rates=rates, way=way, changing=changing),
+        12_345.0,
+        recovery.estimate(Strategy.BACKUP_RESTORE, recovery.Failure.DISK, own, 1, rates),
+        chosen=name == "pg_basebackup",
     )
 
 

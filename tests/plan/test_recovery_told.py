@@ -116,3 +116,12 @@ def test_the_curve_falls_as_more_time_is_allowed(answer: Recommendation) -> None
             one.headline.rto_minutes.p95 <= way.headline.rto_minutes.p95 and one.five_year_usd <= way.five_year_usd
             for one in best
         )
+
+
+def test_each_way_to_make_backups_is_told_with_what_it_stores_and_takes(answer: Recommendation) -> None:
+    assert answer.recovery is not None
+    text = explained(answer, 120)
+    for one in answer.recovery.backups_by:
+        assert minutes(one.restored.rto_minutes.sure) in text
+        assert one.way.name in text
+    assert "pg_basebackup *" in text

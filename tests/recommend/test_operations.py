@@ -13,13 +13,16 @@ from rich.console import Console
 
 from dfr_sizing.configuration.postgresql import table_settings
 from dfr_sizing.demand import Situation
-from dfr_sizing.drivers import rule
+from dfr_sizing.drivers import configured, rule
 from dfr_sizing.growth import changed_per_s, growth_of
 from dfr_sizing.model import load_model
 from dfr_sizing.plan.database_terminal import show_database
-from dfr_sizing.postgres.cache import Relation, two_levels
+from dfr_sizing.postgres.cache import Relation, shared_buffers, two_levels
+from dfr_sizing.postgres.checkpoint import Dirtied, checkpoint
 from dfr_sizing.postgres.popularity import UNIFORM, Popularity
 from dfr_sizing.postgres.settings import PAGE, Settings
+from dfr_sizing.postgres.wal import Changes, full_page_images
+from dfr_sizing.recommend.days import written_per_s
 from dfr_sizing.recommend.design import design_for
 from dfr_sizing.recommend.operations import (
     backup_mb_per_s,
@@ -114,3 +117,36 @@ def test_the_terminal_tells_every_kind_the_next_limit_and_the_memory() -> None:
     assert "Binds first: IOPS of the disk, 70 % in the worst hour, full at 5,700,000 farmers" in text
     assert "Next: CPU of the database, 50 %" in text
     assert "128 95.0 % 1,000" in text
+
+
+@pytest.mark.parametrize(("buffers_share", "minutes"), [(0.024, 5.0), (0.024, 15.0), (0.1, 15.0)])
+def test_what_is_written_is_what_the_checkpointer_and_evictions_write_together(
+    buffers_share: float, minutes: float
+) -> None:
+    """Distinct pages changed, against every page followed under the clock: the law that a real server is held to."""
+    touched, pages, seconds = Popularity(0.995, 0.2), 4.4e7, 60.0 * minutes
+    touches, changed = 9_000.0, 700.0
+    buffers = buffers_share * pages
+    cache = shared_buffers([Relation("database", pages, touched, touches)], buffers)
+    settings = Settings(shared_buffers_bytes=buffers * PAGE, checkpoint_timeout_s=seconds, max_wal_size_bytes=1e15)
+    found = checkpoint([Dirtied("database", pages, touched, touches, changed)], cache, lambda _: 0.0, settings)
+    images = full_page_images([Changes("database", pages, touched, changed, 0.0)], seconds)["database"] / seconds
+    assert found.pages_per_s + found.evicted_per_s == pytest.approx(images, rel=0.03)
+
+
+def test_the_bounds_write_distinct_pages_at_the_plans_interval() -> None:
+    touched, size = Popularity(0.995, 0.2), 300e9
+    seconds = 60.0 * configured("checkpoint.timeout_min")
+    images = full_page_images([Changes("database", size / PAGE, touched, 500.0, 0.0)], seconds)["database"]
+    assert written_per_s(500.0, size, touched) == pytest.approx(images / seconds)
+    assert written_per_s(0.0, size, touched) == 0.0
+
+
+@given(st.floats(1.0, 1e5), st.floats(1.0, 3.0), st.floats(1e9, 1e13), st.floats(0.0, 0.99))
+def test_more_changes_never_write_fewer_pages_nor_more_than_are_changed(
+    per_s: float, times: float, size: float, exponent: float
+) -> None:
+    touched = Popularity(exponent, 0.2)
+    few, many = (written_per_s(rate, size, touched) for rate in (per_s, times * per_s))
+    assert few <= many * (1.0 + 1e-9)
+    assert many <= times * per_s * (1.0 + 1e-9)

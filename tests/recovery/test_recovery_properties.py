@@ -242,3 +242,18 @@ def test_a_measured_rate_replaces_the_shipped_one(deployment: Deployment) -> Non
     assert estimate(*case, 1, measured).rto_minutes.p50 > 2 * estimate(*case, 1).rto_minutes.p50
     line = next(line for line in measured.ledger() if line.name == "recovery.restore.files_mb_per_s")
     assert (line.value, line.label) == (Interval.exactly(1.0), Label.MEASURED)
+
+
+@given(deployments(), cases, seeds, st.floats(0.5, 0.999), st.floats(0.5, 0.999))
+def test_more_confidence_never_promises_less_time_or_loss_nor_more_availability(
+    inputs: RecoveryInput, case: tuple[Strategy, Failure], seed: int, one: float, other: float
+) -> None:
+    less, more = sorted((one, other))
+    told = [estimate(*case, inputs, seed, level=level) for level in (less, more)]
+    assert told[0].rto_minutes.sure <= told[1].rto_minutes.sure
+    assert told[0].rpo_minutes.sure <= told[1].rpo_minutes.sure
+    up = [availability(case[0], inputs, seed, level=level).sure for level in (less, more)]
+    assert up[1] <= up[0]
+    usual = estimate(*case, inputs, seed)
+    assert usual.rto_minutes.sure == usual.rto_minutes.p95
+    assert availability(case[0], inputs, seed).sure == availability(case[0], inputs, seed).p05
