@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dfr_sizing.calibration.check import HELD_OUT_LIMITS, LIMITS, StepCheck
+from dfr_sizing.calibration.check import HELD_OUT_LIMITS, LIMITS, Chance, StepCheck
 from dfr_sizing.interval import Interval
 from dfr_sizing.model import Model
 
@@ -64,7 +64,16 @@ def check_text(model: Model, steps: Sequence[StepCheck]) -> str:
         f"Limits by CPU: {_limits(LIMITS)}; of a held-out load, by speed: {_limits(HELD_OUT_LIMITS)}. "
         f"{met} of {len(steps)} steps meet them."
     )
+    lines += [_chance_line(step.run.tag, step.chance, step.beyond_chance) for step in steps if step.chance is not None]
     return "\n".join(lines) + "\n"
+
+
+def _chance_line(tag: str, chance: Chance, beyond: Sequence[str]) -> str:
+    """What tests of this length differ by among themselves."""
+    units = ((1.0, "req/s"), (1e3, "ms mean"), (1e3, "ms p95"))
+    parts = [f"{low * by:.1f} to {high * by:.1f} {unit}" for (low, high), (by, unit) in zip(chance, units, strict=True)]
+    verdict = f"measured beyond it: {', '.join(beyond)}" if beyond else "what was measured lies within"
+    return f"{tag}: of 100 tests of its length 95 lie, by speed, at {', '.join(parts)}; {verdict}."
 
 
 def model_lines(model: Model) -> list[str]:

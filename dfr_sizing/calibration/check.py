@@ -26,6 +26,10 @@ from dfr_sizing.simulation.draw import Stream, draw_closed
 from dfr_sizing.simulation.system import Cpu, Disk, System
 
 REQUESTS = 200_000
+TESTS = 40
+"""Tests that are simulated to tell the chance in one: the second least and the second largest hold 95 of 100."""
+ROOM = 2.0
+"""Rows drawn for a test that ends by the clock, for each request measured: a model that is too fast sends more."""
 WARM_UP = 0.05
 """Share of a run that is cut: the users start together, and queues of a closed system settle within seconds."""
 LIMITS = {"throughput": 0.05, "mean": 0.10, "p95": 0.20}
@@ -48,14 +52,26 @@ class Prediction(NamedTuple):
     database_utilisation: float = 1.0
 
 
+class Chance(NamedTuple):
+    """Where 95 of 100 tests of a run's length lie by the simulation, by speed. Requests a second; seconds."""
+
+    throughput: tuple[float, float]
+    mean_s: tuple[float, float]
+    p95_s: tuple[float, float]
+
+
 @dataclass(frozen=True, slots=True)
 class StepCheck:
-    """One run beside its simulation; errors are fractions, predicted over measured less one."""
+    """One run beside its simulation; errors are fractions, predicted over measured less one.
+
+    ``chance`` is None where nobody asked for it.
+    """
 
     run: Run
     by_cpu: Prediction
     by_speed: Prediction
     raw: Prediction
+    chance: Chance | None = None
 
     def errors(self, prediction: Prediction) -> dict[str, float]:
         """Errors of throughput, mean and p95."""
@@ -77,6 +93,18 @@ class StepCheck:
         errors = self.errors(self.by_speed)
         return tuple(name for name, limit in HELD_OUT_LIMITS.items() if not abs(errors[name]) <= limit)
 
+    @property
+    def beyond_chance(self) -> tuple[str, ...]:
+        """The figures that were measured outside of what chance alone makes of the simulation; none if not asked."""
+        if self.chance is None:
+            return ()
+        measured = (self.run.throughput, self.run.mean_s, self.run.p95_s)
+        return tuple(
+            name
+            for name, value, (low, high) in zip(LIMITS, measured, self.chance, strict=True)
+            if not low <= value <= high
+        )
+
     def as_json(self) -> dict[str, object]:
         """The step as plain values; errors are fractions, by CPU, by speed (``speed_``) and raw (``raw_``)."""
         ways = {"": self.by_cpu, "speed_": self.by_speed, "raw_": self.raw}
@@ -97,6 +125,8 @@ class StepCheck:
                 "mean_s": round(self.by_cpu.mean_s, 5),
                 "p95_s": round(self.by_cpu.p95_s, 5),
             },
+            "chance": None if self.chance is None else {k: list(v) for k, v in self.chance._asdict().items()},
+            "beyond_chance": list(self.beyond_chance),
             "missed": list(self.missed),
             "missed_held_out": list(self.missed_held_out),
         }
@@ -179,9 +209,18 @@ def system_of(model: Model, run: Run) -> System:
 
 
 def predict(
-    model: Model, run: Run, app_factor: float, database_factor: float, seed: int, requests: int = REQUESTS
+    model: Model,
+    run: Run,
+    app_factor: float,
+    database_factor: float,
+    seed: int,
+    requests: int = REQUESTS,
+    seconds: float = math.inf,
 ) -> Prediction:
-    """Simulate a run's users on its hosts with demands multiplied by the two factors."""
+    """Simulate a run's users on its hosts with demands multiplied by the two factors.
+
+    So many requests, or ``seconds`` after the warm-up if they end sooner.
+    """
     streams = [
         Stream(
             name=name,
@@ -195,10 +234,11 @@ def predict(
     ]
     system = system_of(model, run)
     drawn = draw_closed(streams, requests, run.think_s * model.contention.think_stretch, seed)
-    trace = simulate_closed(system, drawn, run.users)
+    until_s = seconds / (1.0 - WARM_UP)
+    trace = simulate_closed(system, drawn, run.users, until_s)
     finished = np.sort(trace.answered_s[np.isfinite(trace.answered_s)])
-    # From the end of the warm-up until the first user finds no more rows to send.
-    begin, end = finished[int(WARM_UP * len(finished))], float(np.nanmax(trace.sent_s))
+    # From the end of the warm-up until the last row that there is has been sent.
+    begin, end = finished[int(WARM_UP * len(finished))], min(until_s, float(np.nanmax(trace.sent_s)))
     counted = (trace.answered_s > begin) & (trace.answered_s <= end)
     latency = (trace.answered_s - trace.sent_s)[counted]
     p50, p95, p99 = (float(value) for value in np.quantile(latency, [0.5, 0.95, 0.99]))
@@ -214,34 +254,50 @@ def predict(
     )
 
 
-def settled(model: Model, run: Run, scale: tuple[float, float], seed: int) -> Prediction:
-    """The run with the model's contention, demands multiplied by ``scale``.
+def settled(model: Model, run: Run, scale: tuple[float, float], seed: int) -> tuple[float, float]:
+    """What the model's contention multiplies the run's demands by, times ``scale``.
 
     The factors depend on the utilisation that they bring about: three short runs settle it. One user alone meets none.
     """
     shared = model.contention
     if run.lone:
-        return predict(model, run, scale[0], scale[1], seed)
+        return scale
     found = Prediction(0.0, 0.0, 0.0, 0.0, 0.0)
-    for requests in (REQUESTS // 10, REQUESTS // 10, REQUESTS // 10, REQUESTS):
-        app_factor = shared.factor(shared.app_busy_factor, found.app_utilisation)
-        database_factor = shared.factor(shared.database_busy_factor, found.database_utilisation)
-        found = predict(model, run, scale[0] * app_factor, scale[1] * database_factor, seed, requests)
-    return found
+    factors = scale
+    for last in (False, False, False, True):
+        factors = (
+            scale[0] * shared.factor(shared.app_busy_factor, found.app_utilisation),
+            scale[1] * shared.factor(shared.database_busy_factor, found.database_utilisation),
+        )
+        if not last:
+            found = predict(model, run, *factors, seed, REQUESTS // 10)
+    return factors
 
 
-def check_step(model: Model, run: Run, seed: int) -> StepCheck:
-    """One run, in all three ways."""
+def chance_of(model: Model, run: Run, factors: tuple[float, float], seed: int, tests: int = TESTS) -> Chance:
+    """What tests as long as the one measured differ by among themselves: log-ins that meet, or do not."""
+    enough = run.users + round(ROOM * run.requests)
+    found = [predict(model, run, *factors, seed + 1 + test, enough, run.seconds) for test in range(tests)]
+    figures = np.array([(said.throughput, said.mean_s, said.p95_s) for said in found])
+    low, high = np.quantile(figures, [0.025, 0.975], axis=0).tolist()
+    return Chance(*zip(low, high, strict=True))
+
+
+def check_step(model: Model, run: Run, seed: int, tests: int = 0) -> StepCheck:
+    """One run, in all three ways; with ``tests`` the chance in it as well."""
     by_cpu = predict(model, run, *own_factors(model, run), seed)
-    raw = settled(model, run, (1.0, 1.0), seed)
+    raw = predict(model, run, *settled(model, run, (1.0, 1.0), seed), seed)
     scale = speed_factors(model, run)
-    return StepCheck(run, by_cpu, raw if scale == (1.0, 1.0) else settled(model, run, scale, seed), raw)
+    factors = settled(model, run, scale, seed)
+    by_speed = raw if scale == (1.0, 1.0) else predict(model, run, *factors, seed)
+    return StepCheck(run, by_cpu, by_speed, raw, chance_of(model, run, factors, seed, tests) if tests else None)
 
 
-def check_steps(model: Model, runs: Sequence[Run], seed: int, processes: int = 2) -> list[StepCheck]:
+def check_steps(model: Model, runs: Sequence[Run], seed: int, processes: int = 2, tests: int = 0) -> list[StepCheck]:
     """Several runs, over processes; the same on any number of them."""
     if processes <= 1 or len(runs) == 1:
-        return [check_step(model, run, seed) for run in runs]
+        return [check_step(model, run, seed, tests) for run in runs]
     portable = replace(model, operations=dict(model.operations), check_error=dict(model.check_error))
+    n = len(runs)
     with ProcessPoolExecutor(processes) as pool:
-        return list(pool.map(check_step, [portable] * len(runs), runs, [seed] * len(runs)))
+        return list(pool.map(check_step, [portable] * n, runs, [seed] * n, [tests] * n))

@@ -29,13 +29,13 @@ def check(
 ) -> None:
     """Simulate load steps and print the error against what was measured."""
     from dfr_sizing.calibration.card import check_text
-    from dfr_sizing.calibration.check import check_steps
+    from dfr_sizing.calibration.check import TESTS, check_steps
     from dfr_sizing.calibration.store import runs_in, steps_of
     from dfr_sizing.model import load_model
 
     loaded = load_model(model)
     runs = steps_of(loaded) if run is None else runs_in(run, workers)
-    steps = check_steps(loaded, runs, seed, processes)
+    steps = check_steps(loaded, runs, seed, processes, TESTS)
     if as_json:
         say(json.dumps([step.as_json() for step in steps], indent=2) + "\n")
     else:

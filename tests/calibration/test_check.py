@@ -13,6 +13,7 @@ from dfr_sizing.calibration.check import (
     LIMITS,
     Prediction,
     StepCheck,
+    chance_of,
     check_steps,
     costs_of_mix,
     mean_demand,
@@ -141,3 +142,31 @@ def test_a_step_misses_the_limits_that_its_scaled_errors_pass(thinking: Run) -> 
 def test_a_run_with_requests_that_were_never_calibrated_is_refused(model: Model, thinking: Run) -> None:
     with pytest.raises(InputError, match=r"unheard_of.*list.*calibrate that class too"):
         costs_of_mix(model, replace(thinking, mix={"unheard_of": 1.0}))
+
+
+def test_a_test_of_the_model_itself_lies_within_its_chance_and_half_its_latency_does_not(
+    model: Model, thinking: Run
+) -> None:
+    factors = own_factors(model, thinking)
+    chance = chance_of(model, thinking, factors, SEED, tests=40)
+    assert all(low < high for low, high in chance)
+    within = 0
+    for seed in range(1000, 1020):
+        own = predict(model, thinking, *factors, seed, 3 * thinking.requests, thinking.seconds)
+        same = replace(thinking, throughput=own.throughput, mean_s=own.mean_s, p95_s=own.p95_s)
+        within += "mean" not in StepCheck(same, own, own, own, chance).beyond_chance
+    # Of 20 tests, each within with 0.95 less what 40 tests leave open (0.91 on average), fewer than 14 are 1 in 500.
+    assert within >= 14
+    half = replace(thinking, mean_s=chance.mean_s[0] / 2)
+    assert "mean" in StepCheck(half, own, own, own, chance).beyond_chance
+    assert StepCheck(half, own, own, own).beyond_chance == ()
+
+
+def test_the_chance_in_a_longer_test_is_less(model: Model, thinking: Run) -> None:
+    factors = own_factors(model, thinking)
+    long = replace(thinking, seconds=8 * thinking.seconds, requests=8 * thinking.requests)
+    widths = [
+        (chance.mean_s[1] - chance.mean_s[0]) / chance.mean_s[0]
+        for chance in (chance_of(model, run, factors, SEED) for run in (thinking, long))
+    ]
+    assert widths[1] < widths[0] / 1.5  # by 1 / sqrt(8) = 0.35, give and take what 40 tests leave open

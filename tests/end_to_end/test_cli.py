@@ -165,6 +165,7 @@ def test_model_check_of_a_recording_that_the_model_never_saw() -> None:
     for step in steps:
         assert abs(step["throughput_error"]) < 0.05
         assert {"mean_error", "p95_error", "speed_mean_error", "raw_throughput_error", "raw_p95_error"} <= step.keys()
+        assert step["chance"].keys() == step["measured"].keys()
 
 
 def processes_of(session: int) -> list[int]:
