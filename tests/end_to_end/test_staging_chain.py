@@ -82,9 +82,15 @@ def test_the_model_serves_and_shows_its_error(model: Path) -> None:
 
 
 def test_the_stand_in_spends_what_was_measured_of_odoo(model: Path) -> None:
-    """Its Python is that of the reference model's operations: dear ones are dear here as well, in their order."""
+    """Its Python is that of the reference model's operations: dear ones are dear here, as surely as 90 s can tell.
+
+    A log-in is thirty times a read; of records that are made so few come in that time that their interval is wide.
+    """
     found = load_model(model).operations
-    assert found["read"].app_cpu_s < found["create"].app_cpu_s < found["login"].app_cpu_s
+    read, create, login = (found[name].app_cpu for name in ("read", "create", "login"))
+    assert read.high < login.low
+    assert read.low < create.high
+    assert create.low < login.high
 
 
 def test_no_password_anywhere(recording: Path, model: Path) -> None:
