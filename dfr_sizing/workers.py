@@ -146,10 +146,8 @@ class Ahead(Executor):
         return self._pool
 
     def forget(self) -> None:
-        """Give up what was begun and not asked for, as far as it is not under way."""
-        for found in self._begun.values():
-            found.cancel()
-        self._begun.clear()
+        """Give up what was begun and not asked for; what is done or under way is kept, in case it is asked for."""
+        self._begun = {row: found for row, found in self._begun.items() if not found.cancel()}
 
 
 def forget(executor: Executor | None) -> None:

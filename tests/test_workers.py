@@ -54,6 +54,22 @@ def test_what_nobody_asked_for_is_given_up_and_can_be_asked_for_again() -> None:
     assert done == [1, 3]
 
 
+def test_what_was_done_ahead_is_there_though_it_was_given_up() -> None:
+    done: list[int] = []
+
+    def noted(number: int) -> int:
+        done.append(number)
+        return number
+
+    with ThreadPoolExecutor(1) as pool:
+        executor = Ahead(pool)
+        executor.begin(noted, [1, 2])
+        pool.submit(int).result()  # behind both of them
+        forget(executor)
+        assert begun(executor, noted, [2, 1])() == [2, 1]
+    assert done == [1, 2]
+
+
 PROGRAM = """
 from dfr_sizing.workers import begun, workers
 print("once")

@@ -20,6 +20,7 @@ from enum import StrEnum
 import numpy as np
 
 from dfr_sizing.analytic import checks
+from dfr_sizing.analytic.root import crossing
 from dfr_sizing.drivers import constant
 from dfr_sizing.postgres.popularity import FloatArray, Popularity
 
@@ -27,8 +28,8 @@ SURELY_KEPT = 60.0
 """Touches in a round of the hand beyond which a page is taken to stay for good (it leaves once in e^60 rounds)."""
 LOG_T_WITHIN = (-40.0, 60.0)
 """Logarithm of the seconds between which a characteristic time is looked for."""
-HALVINGS, MOST_STEPS, FILLED_WITHIN = 5, 60, 1e-11
-"""Steps that halve what is left; steps at most; share of the cache's pages to which it is filled at the time found."""
+FILLED_WITHIN = 1e-11
+"""Share of the cache's pages to which it is filled at the time found."""
 
 
 class Policy(StrEnum):
@@ -215,26 +216,9 @@ def characteristic_time(relations: Sequence[Relation], pages: float, policy: Pol
 
 
 def _filling_time(held: Callable[[float], float], pages: float) -> float:
-    """Where ``held`` reaches ``pages``: the Illinois rule (Dowell & Jarratt 1971) on the logarithm of time.
-
-    scipy.optimize would be half of the time in which an answer starts.
-    """
-    (low, high), side = LOG_T_WITHIN, 0
-    below, above = held(math.exp(low)) - pages, held(math.exp(high)) - pages
-    if above <= 0.0:
-        return math.inf
-    middle = low
-    for step in range(MOST_STEPS):
-        # The ends are far from the root and flat: some halvings first.
-        middle = (low + high) / 2.0 if step < HALVINGS else high - above * (high - low) / (above - below)
-        found = held(math.exp(middle)) - pages
-        if abs(found) <= FILLED_WITHIN * pages or high - low <= FILLED_WITHIN:
-            break
-        if found <= 0.0:
-            low, below, above, side = middle, found, above / 2.0 if side < 0 else above, -1
-        else:
-            high, above, below, side = middle, found, below / 2.0 if side > 0 else below, 1
-    return math.exp(middle)
+    """Where ``held`` reaches ``pages``, looked for on the logarithm of time; infinite where it never does."""
+    found = crossing(lambda log_t: held(math.exp(log_t)) - pages, *LOG_T_WITHIN, within=FILLED_WITHIN * pages)
+    return math.exp(found)
 
 
 def shared_buffers(relations: Sequence[Relation], pages: float, policy: Policy = Policy.CLOCK) -> Cache:

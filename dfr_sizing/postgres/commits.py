@@ -13,16 +13,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.stats import binom
+from scipy.special import bdtrc, gammaln, xlog1py, xlogy
 
 from dfr_sizing.analytic import checks
+from dfr_sizing.analytic.root import crossing
 from dfr_sizing.postgres.popularity import FloatArray
 
 IntArray = NDArray[np.int64]
 
 MOST_BACKENDS = 500
 """Backends that are followed one by one; of more, a flush takes the same share as of so many (the chain is cubic)."""
+
+RATE_WITHIN = 1e-10
+"""Relative difference from the rate asked for at which a backend's own rate is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,9 @@ class _Group:
             return np.zeros(self.backends + 1)
         begun = min(1.0, each * self.open_s)
         others = np.arange(self.backends + 1) - 1
-        return np.asarray(binom.sf(math.ceil(self.siblings) - others - 1, free, begun), dtype=np.float64)
+        missing = math.ceil(self.siblings) - others  # of the free ones so many at least
+        more = bdtrc(np.clip(missing - 1, 0, free), free, begun)
+        return np.where(missing <= 0, 1.0, np.where(missing > free, 0.0, more)).astype(np.float64)
 
 
 def commits_per_flush(
@@ -109,14 +114,17 @@ def _own_rate(group: _Group, rate: float) -> float:
     fastest = math.log(1e3 / (group.flush_s + group.delay_s))
     if slowest >= fastest or excess(fastest) <= 0.0:
         return math.exp(max(slowest, fastest))
-    return math.exp(brentq(excess, slowest, fastest, xtol=1e-10))
+    return math.exp(crossing(excess, slowest, fastest, within=RATE_WITHIN * rate))
 
 
 def _binomials(first: IntArray, free: IntArray, probability: float) -> FloatArray:
     """Row k: the distribution of first[k] + Binomial(free[k], probability)."""
-    number = np.arange(len(free))
-    probability = probability if probability > 1e-12 else 0.0  # beyond what binom computes
-    return np.asarray(binom.pmf(number[None, :] - first[:, None], free[:, None], probability), dtype=np.float64)
+    more, of = np.arange(len(free))[None, :] - first[:, None], free[:, None]
+    there = (more >= 0) & (more <= of)
+    more = np.where(there, more, 0)
+    chosen = gammaln(of + 1.0) - gammaln(more + 1.0) - gammaln(of - more + 1.0)
+    chance = np.exp(chosen + xlogy(more, probability) + xlog1py(of - more, -probability))
+    return np.where(there, chance, 0.0).astype(np.float64)
 
 
 def _stationary(step: FloatArray) -> FloatArray:

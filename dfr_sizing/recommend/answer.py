@@ -128,18 +128,19 @@ def _explained(search: Search, chosen: Candidate, options: Sequence[PlaceOptions
     seed, effort, executor = search.seed, search.effort, search.executor
     home = next(found for found in options if found.place == topology.place)
     tell("what the answer depends on", 0.35)
-    # All that the other processes have to do is begun, the longest last: what is ready before is looked at meanwhile.
-    minimum = _minimum(search, home.place)
-    day = peak_day(topology, design, design.worst, effort, seed, executor)
-    curve = growth_curve(topology, design, CURVE, 1, effort, seed, executor)
-    advice = database_advice(topology, design, catalogue, chosen.way, effort, seed, executor)
+    # All that the other processes have to do is begun: first what may ask for more when it is looked at, then what
+    # is long and in one piece.
     plan = search.plan("recommended", chosen, 1)
     recovery = begin_facts(chosen, design, seed, executor)
+    day = peak_day(topology, design, design.worst, effort, seed, executor)
+    minimum = _minimum(search, home.place)
+    curve = growth_curve(topology, design, CURVE, 1, effort, seed, executor)
+    advice = database_advice(topology, design, catalogue, chosen.way, effort, seed, executor)
     swings = sensitivities(design.scenario, design.model, catalogue, home.place, chosen.way)
-    tell("alternatives", 0.5)
-    plain, through_day, points = minimum(), day(), curve()
-    tell("the named days", 0.6)
+    tell("the named days", 0.5)
     recommended = plan()
+    tell("alternatives", 0.7)
+    plain, through_day, points = minimum(), day(), curve()
     resilient = search.plan("resilient", _resilient(search, chosen), 2)()
     tell("what it rests on", 0.9)
     checked, recovers = cross_check(recommended, design, seed), recovery()

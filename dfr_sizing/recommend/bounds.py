@@ -26,6 +26,7 @@ from dfr_sizing.catalogue import (
 from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import Contention, Model
+from dfr_sizing.postgres.popularity import Popularity
 from dfr_sizing.recommend.bursts import instance_bucket, own_bucket
 from dfr_sizing.recommend.days import iops_of
 from dfr_sizing.recommend.design import Design
@@ -101,7 +102,9 @@ def _nodes_for_workers(cpu: Cpu, workers: int, load: HourLoad) -> int:
 def database_options(catalogue: Catalogue, place: Place, design: Design, excuses: Excuses) -> list[DatabaseOption]:
     """Every size of database in a place that the bounds let through, with its cheapest disk."""
     options = []
-    volume_of = cache(partial(_cheapest_volume, catalogue, place, design))  # few sizes differ in what they need of it
+    # Few sizes differ in their memory, and so in what they need of a disk.
+    volume_of = cache(partial(_cheapest_volume, catalogue, place, design))
+    needed_of, touched = cache(partial(_iops_to_buy, design)), design.touched
     for instance, price in catalogue.instances_at(place, Role.DATABASE, design.terms.term):
         if instance.burstable:
             excuses["database: burstable, its CPU credits end within the peak hour"] += 1
@@ -109,7 +112,7 @@ def database_options(catalogue: Catalogue, place: Place, design: Design, excuses
             excuses["database: smaller than the DFR's hosting baseline"] += 1
         elif _database_utilisation(instance, design) > rule("search.most_utilisation"):
             excuses[f"database: CPU above {rule('search.most_utilisation'):.0%} in the busiest hour"] += 1
-        elif (found := _volume_for(instance, design, volume_of)) is None:
+        elif (found := _volume_for(instance, design, touched, needed_of, volume_of)) is None:
             excuses["database: no disk gives the size and the IOPS within the instance's cap"] += 1
         else:
             options.append(DatabaseOption(instance, price, *found))
@@ -117,11 +120,15 @@ def database_options(catalogue: Catalogue, place: Place, design: Design, excuses
 
 
 def _volume_for(
-    instance: InstanceType, design: Design, volume_of: Callable[[int, float], tuple[Volume, bool] | None]
+    instance: InstanceType,
+    design: Design,
+    touched: Popularity,
+    needed_of: Callable[[float], int],
+    volume_of: Callable[[int, float], tuple[Volume, bool] | None],
 ) -> tuple[Volume, bool] | None:
     """The cheapest volume for an instance, and whether it or the instance bursts in the busy hours."""
-    missed = miss_ratio(instance, design.database_bytes, design.touched)
-    needed = iops_to_buy(instance, design)
+    missed = miss_ratio(instance, design.database_bytes, touched)
+    needed = needed_of(missed)
     bursts = needed > instance.disk_iops
     if bursts and not (needed <= instance.burst_disk_iops and design.days.carried(instance_bucket(instance), missed)):
         return None
@@ -153,13 +160,22 @@ def iops_in(instance: InstanceType, design: Design, situation: Situation) -> Iop
 
 def iops_needed(instance: InstanceType, design: Design) -> IopsSplit:
     """The same of the named day that asks for most."""
-    splits = [iops_in(instance, design, situation) for situation in design.peaks]
+    return _iops_needed(design, miss_ratio(instance, design.database_bytes, design.touched))
+
+
+def _iops_needed(design: Design, missed: float) -> IopsSplit:
+    touched, size = design.touched, design.database_bytes
+    splits = [iops_of(peak.load, missed, size, touched) for peak in design.peaks.values()]
     return max(splits, key=lambda split: split.total)
 
 
 def iops_to_buy(instance: InstanceType, design: Design) -> int:
     """IOPS that keep the disk's utilisation at the peak under the highest that is simulated."""
-    return math.ceil(iops_needed(instance, design).total / rule("search.most_iops_utilisation"))
+    return _iops_to_buy(design, miss_ratio(instance, design.database_bytes, design.touched))
+
+
+def _iops_to_buy(design: Design, missed: float) -> int:
+    return math.ceil(_iops_needed(design, missed).total / rule("search.most_iops_utilisation"))
 
 
 def _cheapest_volume(

@@ -16,7 +16,7 @@ from dfr_sizing.recommend.database_types import DatabaseAdvice
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.evaluate import Effort
 from dfr_sizing.recommend.index_saving import index_savings
-from dfr_sizing.recommend.operations import begin_operations, limits
+from dfr_sizing.recommend.operations import limits, operations_of
 from dfr_sizing.recommend.recovery import daily_window
 from dfr_sizing.recommend.years import hit_ratios, years
 from dfr_sizing.simulation.load import utilisations
@@ -46,10 +46,9 @@ def database_advice(
     large = {each.table: each.applied(default) for each in table_settings(growth_of(scenario))}
     growth = growth_of(scenario, large)
     through = years(topology, scenario, model, growth, design.worst, 1, effort, seed, executor)
-    asked = begin_operations(topology, design, growth, large, backups, executor)
 
     def found() -> DatabaseAdvice:
-        operations = asked()
+        operations = operations_of(topology, design, growth, large, backups)
         memories = sorted({*MEMORY_GIB, topology.database.memory_gib})
         peak = max(operations, key=lambda each: each.total)
         return DatabaseAdvice(

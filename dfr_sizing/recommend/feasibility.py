@@ -72,14 +72,14 @@ class Verdict:
 
 def most_replications(trial: Trial, hour: Hour, rounds: int = MOST_LOOKS - 2) -> int:
     """The most replications of an hour: the first round grown so many times, within run.most_requests."""
-    first = _first_round(trial, hour, rounds)
+    first = first_round(trial, hour, rounds)
     within: int = int(rule("run.most_requests") / trial.jobs[hour].requests)
     return max(first, min(math.ceil(first * GROWTH**rounds), within))
 
 
-def _first_round(trial: Trial, hour: Hour, rounds: int) -> int:
-    """Enough to judge a deployment by; the least there is where no more rounds are to come."""
-    return trial.first_round(hour) if rounds else trial.least(hour)
+def first_round(trial: Trial, hour: Hour, rounds: int) -> int:
+    """Enough to judge a deployment by; or to compare with, where no more rounds are to come."""
+    return trial.first_round(hour) if rounds else trial.compared(hour)
 
 
 def overload(trial: Trial, levels: Levels) -> str:
@@ -158,5 +158,5 @@ def _usually_met(trial: Trial, check: Check, levels: Levels) -> bool:
 def _next_round(trial: Trial, check: Check, levels: Levels) -> int:
     have = trial.replications(check.hour)
     if not have:
-        return _first_round(trial, check.hour, levels.rounds)
+        return first_round(trial, check.hour, levels.rounds)
     return min(math.ceil(GROWTH * have), most_replications(trial, check.hour, levels.rounds))

@@ -6,8 +6,7 @@ group commit, vacuums come by their thresholds: both for the deployment as it wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Mapping, Sequence
 
 from dfr_sizing.configuration.connections import connections_of
 from dfr_sizing.cost import YEARS
@@ -23,50 +22,32 @@ from dfr_sizing.recommend.design import Design
 from dfr_sizing.recovery.backups import Window
 from dfr_sizing.simulation.load import HourLoad, utilisations
 from dfr_sizing.topology import Topology, system_of
-from dfr_sizing.workers import begun
 
 KIB, MB = 1024.0, 1e6
 BACKENDS = 64
 """Connections that the law of group commit follows; of more, a flush takes the same share (the chain is cubic)."""
 
 
-def begin_operations(
+def operations_of(
     topology: Topology,
     design: Design,
     growth: Sequence[Growth],
     settings: Mapping[str, Settings],
     window: Window,
-    executor: Executor | None,
-) -> Callable[[], tuple[Operations, ...]]:
-    """Begin to work out the steady day's operations and those of the day that asks for most."""
+) -> tuple[Operations, ...]:
+    """The steady day's operations and those of the day that asks for most."""
+    from dfr_sizing.postgres.commits import commits_per_flush  # noqa: PLC0415 - takes long to import; not at the start
+
     worst = max(design.peaks, key=lambda name: iops_in(topology.database, design, name).total)
     named = tuple(dict.fromkeys((Situation.STEADY, worst)))
-    loads = [design.peaks[name].load for name in named]
     latency_s = system_of(topology, design.model).disk.flush_latency_s
     backends = min(BACKENDS, connections_of(topology).working)
-    flushes = begun(
-        executor,
-        flushes_per_s,
-        [load.commits_per_s for load in loads],
-        [_open_s(load) for load in loads],
-        [latency_s] * len(named),
-        [backends] * len(named),
-    )
-
-    def found() -> tuple[Operations, ...]:
-        each = zip(named, loads, flushes(), strict=True)
-        return tuple(
-            _operations(topology, design, name, load, wal, growth, settings, window) for name, load, wal in each
-        )
-
-    return found
-
-
-def flushes_per_s(commits_per_s: float, open_s: float, flush_latency_s: float, backends: int) -> float:
-    """WAL flushes a second of so many commits."""
-    from dfr_sizing.postgres.commits import commits_per_flush  # noqa: PLC0415 - takes long to import; not here
-
-    return commits_per_flush(commits_per_s, open_s, flush_latency_s, backends).flushes_per_s
+    found = []
+    for name in named:
+        load = design.peaks[name].load
+        shared = commits_per_flush(load.commits_per_s, _open_s(load), latency_s, backends)
+        found.append(_operations(topology, design, name, load, shared.flushes_per_s, growth, settings, window))
+    return tuple(found)
 
 
 def _open_s(load: HourLoad) -> float:

@@ -9,7 +9,7 @@ is. The load only rises there: what meets its target there meets it. All other c
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,16 +26,23 @@ from dfr_sizing.simulation.system import FloatArray, System
 ENOUGH = FEWEST_BEYOND / 0.05
 """Requests of a class from which on the interval of their p95 is by the normal law."""
 
-FIRST_ROUND = 240
-"""Requests of a rare class that a first round aims at. Of 203 independent ones none may be beyond a target that is far
-off, to say at the confidence of the search that it holds for 95 % of all (ln 3e-5 / ln 0.95); some hang together."""
+FOR_A_P95 = 240
+"""Requests of a rare class that a first round aims at where its p95 only has to lie below a target. Of 203 independent
+ones none may be beyond a target that is far off, to say at the confidence of the search that it holds for 95 % of all
+(ln 3e-5 / ln 0.95); some hang together."""
+
+FOR_A_SUM = 60
+"""The same where the target is on several requests in a row: their mean rules it, which far fewer tell."""
+
+SUMS = frozenset({"sync_500_s", "import_10000_min"})
+"""The targets on several requests in a row (recommend.promises)."""
 
 KEPT_SHARE = 2.0 / 3.0
 """What is left of a replication at least when its warm-up is cut (simulation.outcome.LONGEST_WARM_UP)."""
 
-LONGER = 2
-"""Replications with more of the rare classes are so many times as long: of each a warm-up is lost, and as much time
-before its end as a long request takes. Half as many then do for a pilot round."""
+LONGER, LONGEST, MANY = 2, 4, 8
+"""Replications with more of the rare classes are so many times as long, and as LONGEST where a first round would have
+MANY of them: of each a warm-up is lost, and as much time before its end as a long request takes."""
 
 ROUNDS = 4
 """First rounds in which a class has to come often enough, or it is rare: the hour as it is gets some more anyway."""
@@ -60,36 +67,84 @@ def rare_classes(load: HourLoad) -> frozenset[str]:
     return frozenset(name for name, rate in load.rates.items() if classes[name].target and rate < enough)
 
 
-def with_more(as_it_is: Job, rare: frozenset[str], longer: int = LONGER) -> Job:
+@dataclass(frozen=True, slots=True)
+class RareRun:
+    """A job with its rare classes sent more often: replications of a ``first`` round, and of a plan to compare with."""
+
+    job: Job
+    first: int
+    compared: int
+
+
+def rare_run(as_it_is: Job, rare: frozenset[str]) -> RareRun:
+    """The job that tells the rare classes of another one, as long as it should be."""
+    longer = LONGER
+    job = with_more(as_it_is, rare, longer)
+    if first_round(job, rare, as_it_is.seconds) >= MANY:
+        longer = LONGEST
+        job = with_more(as_it_is, rare, longer)
+    compared = max(1, int(rule("run.pilot_replications")) // longer)
+    return RareRun(job, first_round(job, rare, as_it_is.seconds), compared)
+
+
+def with_more(as_it_is: Job, rare: frozenset[str], longer: int) -> Job:
     """The same job with its rare classes sent more often, for ``longer`` times its seconds."""
     seconds = longer * as_it_is.seconds
-    enough = FIRST_ROUND / (least_replications() * _kept_s(seconds))
-    told, extra = more_often(as_it_is.streams, as_it_is.system, rare, enough)
+    least_s = least_replications() * _kept_s(seconds, as_it_is.seconds)
+    told, extra = more_often(as_it_is.streams, as_it_is.system, wanted(as_it_is.streams, rare), least_s)
     return replace(as_it_is, streams=told, seconds=seconds, extra_load=extra)
 
 
+def wanted(drawn: Sequence[Stream], rare: frozenset[str]) -> dict[str, float]:
+    """How many requests of each rare class a first round aims at.
+
+    The slowest class of a target on a p95 is the one that is shown, and is to be told within run.precision.
+    """
+    classes = request_classes()
+    slowest: dict[str, Stream] = {}
+    for of in drawn:
+        target = classes[of.name].target
+        if target not in slowest or _work(of) > _work(slowest[target]):
+            slowest[target] = of
+    found = {}
+    for name in sorted(rare.intersection(of.name for of in drawn)):
+        target = classes[name].target
+        shown = ENOUGH if slowest[target].name == name else FOR_A_P95
+        found[name] = float(FOR_A_SUM if target in SUMS else shown)
+    return found
+
+
+def _work(stream: Stream) -> float:
+    return stream.app_cpu_s + stream.database_cpu_s
+
+
 def least_replications() -> int:
-    """Replications of a pilot round of such jobs: as much time as that of the hour as it is."""
+    """Replications of a pilot round of such jobs: as much time as that of the hour as it is, or more."""
     return max(2, int(rule("run.pilot_replications")) // LONGER)
 
 
-def first_round(job: Job, rare: frozenset[str]) -> int:
-    """Replications with enough of each rare class, a pilot round at least, within run.most_requests."""
-    lowest = min(stream.rate_per_s for stream in job.streams if stream.name in rare)
-    wanted = math.ceil(FIRST_ROUND / (lowest * _kept_s(job.seconds)) - 1e-9)
-    return max(least_replications(), min(wanted, int(rule("run.most_requests") / job.requests)))
+def first_round(job: Job, rare: frozenset[str], plain_s: float) -> int:
+    """Replications with enough of each rare class, a pilot round at least, within run.most_requests.
+
+    ``plain_s`` is the length of a replication of the hour as it is.
+    """
+    rates = {stream.name: stream.rate_per_s for stream in job.streams}
+    seconds = max((many / rates[name] for name, many in wanted(job.streams, rare).items()), default=0.0)
+    enough = math.ceil(seconds / _kept_s(job.seconds, plain_s) - 1e-9)
+    return max(least_replications(), min(enough, int(rule("run.most_requests") / job.requests)))
 
 
-def _kept_s(seconds: float) -> float:
-    """What is left of a longer replication at least: its warm-up takes no longer than that of a shorter one."""
-    return (1.0 - (1.0 - KEPT_SHARE) / LONGER) * seconds
+def _kept_s(seconds: float, plain_s: float) -> float:
+    """What is left of a longer replication at least: its warm-up takes no longer than that of a plain one."""
+    return seconds - (1.0 - KEPT_SHARE) * plain_s
 
 
 def more_often(
-    drawn: Sequence[Stream], system: System, rare: frozenset[str], wanted: float
+    drawn: Sequence[Stream], system: System, wanted: Mapping[str, float], least_s: float
 ) -> tuple[tuple[Stream, ...], float]:
-    """Send the ``rare`` as often as one another, up to ``wanted`` a second; and the share of CPU that this adds.
+    """The streams with the rare classes so often that what is ``wanted`` of each comes in the same time; CPU added.
 
+    That time is ``least_s`` seconds or more. What is added is the larger share, of the application's or the database's.
     Together they take no more than search.rare_class_share of what each resource has idle: their own latencies, most of
     which is work, rise by less than that share.
     """
@@ -101,23 +156,26 @@ def more_often(
         ]
     )
     speed = system.cpus[system.node_cpu[0]].speed
-    takes = {of.name: _takes(of, speed) for of in drawn}
-    taken = sum((of.rate_per_s * takes[of.name] for of in drawn), np.zeros(len(there)))
-    room = rule("search.rare_class_share") * np.maximum(0.0, there - taken)
+    takes = np.array([_takes(of, speed) for of in drawn])
+    rates = np.array([of.rate_per_s for of in drawn])
+    many = np.array([wanted.get(of.name, 0.0) for of in drawn])
+    room = rule("search.rare_class_share") * np.maximum(0.0, there - rates @ takes)
 
-    def added(rate: float) -> FloatArray:
-        more = (max(0.0, rate - of.rate_per_s) * takes[of.name] for of in drawn if of.name in rare)
-        return sum(more, np.zeros(len(there)))
+    def added(per_s: float) -> FloatArray:
+        more: FloatArray = np.maximum(0.0, per_s * many - rates) @ takes
+        return more
 
-    def fits(rate: float) -> bool:
-        return bool((added(rate) <= room).all())
+    def fits(per_s: float) -> bool:
+        return bool((added(per_s) <= room).all())
 
-    rate, too_often = (wanted, wanted) if fits(wanted) else (0.0, wanted)
-    for _ in range(BISECTIONS if rate < too_often else 0):
-        middle = (rate + too_often) / 2.0
-        rate, too_often = (middle, too_often) if fits(middle) else (rate, middle)
-    told = tuple(replace(of, rate_per_s=max(of.rate_per_s, rate)) if of.name in rare else of for of in drawn)
-    return told, float((added(rate) / there)[:2].max())
+    fast, too_fast = (1.0 / least_s,) * 2 if fits(1.0 / least_s) else (0.0, 1.0 / least_s)
+    for _ in range(BISECTIONS if fast < too_fast else 0):
+        middle = (fast + too_fast) / 2.0
+        fast, too_fast = (middle, too_fast) if fits(middle) else (fast, middle)
+    told = tuple(
+        replace(of, rate_per_s=max(of.rate_per_s, fast * wanted[of.name])) if of.name in wanted else of for of in drawn
+    )
+    return told, float((added(fast) / there)[:2].max())
 
 
 def _takes(stream: Stream, speed: float) -> FloatArray:

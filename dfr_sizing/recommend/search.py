@@ -32,7 +32,15 @@ from dfr_sizing.recommend.evaluate import (
     recovery_of,
     recovery_rates,
 )
-from dfr_sizing.recommend.feasibility import MOST_SIMULATED, Levels, Verdict, judged, overload, surely_missed
+from dfr_sizing.recommend.feasibility import (
+    MOST_SIMULATED,
+    Levels,
+    Verdict,
+    first_round,
+    judged,
+    overload,
+    surely_missed,
+)
 from dfr_sizing.recommend.least_times import LeastTimes
 from dfr_sizing.recommend.promises import PER_SECOND, Promise
 from dfr_sizing.recommend.rare import Hour
@@ -154,7 +162,7 @@ class Search:
                     if len(failed) == MOST_SIMULATED:
                         return None
                     if not failed:
-                        self._begin(topology, down)
+                        self._begin(topology, down, levels)
                     verdict = self._missed(topology, down, levels)
                     if down == 1:
                         self.simulated_candidates.append(candidate)
@@ -183,11 +191,13 @@ class Search:
     def _glance(self, topology: Topology, down: int) -> Trial:
         return glance_at(topology, self.design, down, self.effort, self.seed)
 
-    def _begin(self, topology: Topology, down: int) -> None:
+    def _begin(self, topology: Topology, down: int, levels: Levels) -> None:
         """Begin a glance, and behind it the first round: the cheapest that the bounds leave mostly serves."""
         self._glance(topology, down).grow_ahead(self._glances, self.executor)
         trial = trial_of(topology, self.design, down, self.seed)
-        trial.grow_ahead({check.hour: trial.first_round(check.hour) for check in self.checks}, self.executor)
+        trial.grow_ahead(
+            {check.hour: first_round(trial, check.hour, levels.rounds) for check in self.checks}, self.executor
+        )
 
     def _broken_bound(self, topology: Topology, down: int) -> str:
         """What a deployment breaks by closed form, if anything."""
@@ -253,10 +263,10 @@ class Search:
         return found
 
     def _least(self, trial: Trial) -> dict[Hour, int]:
-        """The first round of what decides, one replication of what another covers: those only show their classes."""
+        """Enough of what decides to compare with, one replication of what another covers: it only shows its classes."""
         deciding = {check.hour for check in self.checks}
         return {
-            hour: trial.least(hour) if hour in deciding else 1
+            hour: trial.compared(hour) if hour in deciding else 1
             for hour in trial.jobs
             if hour in deciding or not hour.rare
         }

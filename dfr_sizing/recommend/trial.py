@@ -17,7 +17,7 @@ from dfr_sizing.drivers import rule
 from dfr_sizing.recommend.bursts import as_carried
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.promises import Promise, promises
-from dfr_sizing.recommend.rare import ENOUGH, Hour, first_round, least_replications, rare_classes, with_more
+from dfr_sizing.recommend.rare import ENOUGH, Hour, RareRun, least_replications, rare_classes, rare_run
 from dfr_sizing.recommend.types import SituationResult
 from dfr_sizing.simulation.digest import Digest
 from dfr_sizing.simulation.load import HourLoad, streams
@@ -60,15 +60,19 @@ class Trial:
     jobs: Mapping[Hour, Job]
     digests: Mapping[Hour, tuple[Digest, ...]]
     nodes_down: int
-    first: Mapping[Hour, int] = field(default_factory=dict)
+    rare: Mapping[Hour, RareRun] = field(default_factory=dict)
 
     def first_round(self, hour: Hour) -> int:
         """Replications that an hour is judged by at first."""
-        return self.first.get(hour, self.least(hour))
+        return self.rare[hour].first if hour in self.rare else self.least(hour)
 
     def least(self, hour: Hour) -> int:
         """Replications of a pilot round."""
         return least_replications() if hour.rare else int(rule("run.pilot_replications"))
+
+    def compared(self, hour: Hour) -> int:
+        """Replications of a deployment that is only there to compare with."""
+        return self.rare[hour].compared if hour in self.rare else int(rule("run.compared_replications"))
 
     def replications(self, hour: Hour) -> int:
         """How many there are of an hour."""
@@ -166,15 +170,16 @@ def _both(why: str, why_rare: str) -> str:
 def trial_of(topology: Topology, design: Design, nodes_down: int, seed: int) -> Trial:
     """A trial without replications yet."""
     least, shortest = rule("run.replication_requests"), rule("run.shortest_s")
-    jobs, first = {}, {}
+    jobs, run = {}, {}
     for name, peak in design.peaks.items():
         as_it_is = job(topology, design, peak.load, nodes_down, least, seed, shortest)
         jobs[Hour(name)] = as_it_is
         rare = rare_classes(peak.load)
         if rare:
-            more = with_more(as_it_is, rare)
-            jobs[Hour(name, rare=True)], first[Hour(name, rare=True)] = more, first_round(more, rare)
-    return Trial(jobs=jobs, digests={}, nodes_down=nodes_down, first=first)
+            more = Hour(name, rare=True)
+            run[more] = rare_run(as_it_is, rare)
+            jobs[more] = run[more].job
+    return Trial(jobs=jobs, digests={}, nodes_down=nodes_down, rare=run)
 
 
 def covered(design: Design) -> frozenset[Situation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from dfr_sizing.demand import HOURS, Demand
 from dfr_sizing.drivers import rule
@@ -104,8 +104,20 @@ def busiest_load(demand: Demand, model: Model, switches: Mapping[str, bool]) -> 
 
 def _costs(demand: Demand, model: Model, switches: Mapping[str, bool]) -> dict[str, RequestCost]:
     """What a request of each class costs: the same at any hour."""
-    classes = request_classes()
-    return {rate.name: model.cost(classes[rate.name], rate.counts, demand.farmers, switches) for rate in demand.rates}
+    at = model, demand.farmers, tuple(switches.items())
+    return {rate.name: _cost(rate.name, tuple(rate.counts.items()), *at) for rate in demand.rates}
+
+
+@lru_cache(maxsize=4096)
+def _cost(
+    name: str,
+    counts: tuple[tuple[str, float], ...],
+    model: Model,
+    farmers: float,
+    switches: tuple[tuple[str, bool], ...],
+) -> RequestCost:
+    """Kept: the named days of a design differ in few of them, and so do designs that differ in one input."""
+    return model.cost(request_classes()[name], dict(counts), farmers, dict(switches))
 
 
 def _at_hour(demand: Demand, hour: int, costs: Mapping[str, RequestCost]) -> HourLoad:

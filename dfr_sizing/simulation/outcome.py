@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -72,11 +72,6 @@ class Outcome:
     replications: int = 1
     stopped_by: str = "fixed"
     extra_load: float = 0.0
-
-    @property
-    def failed_share(self) -> float:
-        """The share of the class that fails most often."""
-        return max((found.failed_share for found in self.classes.values()), default=0.0)
 
     @property
     def ranked_resources(self) -> tuple[tuple[str, float], ...]:
@@ -210,7 +205,7 @@ def outcome(
     finished = runs.requests
     more = rare.runs.digests if rare else ()
     return Outcome(
-        classes=_by_class(runs, rare, confidence),
+        classes=_ByClass(runs, rare, confidence),
         throughput=finished / seconds,
         utilisation=runs.utilisation,
         worker_wait=_waits(digests, confidence),
@@ -230,17 +225,28 @@ def _telling(name: str, runs: Runs, rare: RareRuns | None) -> Runs:
     return rare.runs if rare and name in rare.names else runs
 
 
-def _by_class(runs: Runs, rare: RareRuns | None, confidence: float) -> Mapping[str, ClassOutcome]:
-    """Each class that came."""
-    counted = {True: rare.runs.counted() if rare else {}, False: runs.counted()}
-    found = {}
-    for name in runs.digests[0].class_names:
-        telling = _telling(name, runs, rare)
-        requests = counted[telling is not runs].get(name, 0)
-        if requests:
-            mean, p50, p95, p99 = (telling.estimate(name, what, confidence) for what in ("mean", "p50", "p95", "p99"))
-            found[name] = ClassOutcome(name, requests, mean, p50, p95, p99, telling.failed_share(name))
-    return found
+class _ByClass(Mapping[str, ClassOutcome]):
+    """Each class that came. Its figures are worked out when asked for: of an alternative nobody asks for most."""
+
+    def __init__(self, runs: Runs, rare: RareRuns | None, confidence: float) -> None:
+        counted = {True: rare.runs.counted() if rare else {}, False: runs.counted()}
+        self._confidence = confidence
+        self._telling = {name: _telling(name, runs, rare) for name in runs.digests[0].class_names}
+        self._requests = {name: counted[telling is not runs].get(name, 0) for name, telling in self._telling.items()}
+        self._names = tuple(name for name, requests in self._requests.items() if requests)
+
+    def __getitem__(self, name: str) -> ClassOutcome:
+        if name not in self._names:
+            raise KeyError(name)
+        telling = self._telling[name]
+        mean, p50, p95, p99 = (telling.estimate(name, what, self._confidence) for what in ("mean", "p50", "p95", "p99"))
+        return ClassOutcome(name, self._requests[name], mean, p50, p95, p99, telling.failed_share(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _waits(digests: Sequence[Digest], confidence: float) -> Estimate:

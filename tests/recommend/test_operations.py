@@ -19,6 +19,7 @@ from dfr_sizing.model import load_model
 from dfr_sizing.plan.database_terminal import show_database
 from dfr_sizing.postgres.cache import Relation, shared_buffers, two_levels
 from dfr_sizing.postgres.checkpoint import Dirtied, checkpoint
+from dfr_sizing.postgres.commits import commits_per_flush
 from dfr_sizing.postgres.popularity import UNIFORM, Popularity
 from dfr_sizing.postgres.settings import PAGE, Settings
 from dfr_sizing.postgres.wal import Changes, full_page_images
@@ -26,9 +27,8 @@ from dfr_sizing.recommend.days import written_per_s
 from dfr_sizing.recommend.design import design_for
 from dfr_sizing.recommend.operations import (
     backup_mb_per_s,
-    begin_operations,
-    flushes_per_s,
     limits,
+    operations_of,
     vacuum_per_s,
 )
 from dfr_sizing.recovery.backups import Window
@@ -70,7 +70,7 @@ def test_what_fits_is_never_read() -> None:
 
 
 def test_the_peak_asks_for_more_of_each_kind_and_commits_share_flushes() -> None:
-    steady, peak = begin_operations(TOPOLOGY, DESIGN, GROWTH, LARGE, MANAGED, None)()
+    steady, peak = operations_of(TOPOLOGY, DESIGN, GROWTH, LARGE, MANAGED)
     assert steady.situation is Situation.STEADY
     for kind in ("reads", "wal", "checkpoint", "vacuum", "bytes_per_s"):
         assert 0.0 < getattr(steady, kind) < getattr(peak, kind)
@@ -80,14 +80,14 @@ def test_the_peak_asks_for_more_of_each_kind_and_commits_share_flushes() -> None
         pages = each.reads + each.checkpoint + each.vacuum
         written = DESIGN.peaks[each.situation].load.wal_bytes_per_s
         assert each.bytes_per_s == pytest.approx(pages * PAGE + written)
-    by_day = begin_operations(TOPOLOGY, DESIGN, GROWTH, LARGE, AT_DAY, None)()[0]
+    by_day = operations_of(TOPOLOGY, DESIGN, GROWTH, LARGE, AT_DAY)[0]
     read = 0.25 * TOPOLOGY.volume.mb_per_s * 1e6
     assert by_day.backup * rule("postgresql.backup_read_kib") * 1024.0 == pytest.approx(read)
     assert by_day.bytes_per_s - steady.bytes_per_s == pytest.approx(read)
 
 
 def test_who_writes_nothing_flushes_and_vacuums_nothing() -> None:
-    assert flushes_per_s(0.0, 0.0, 0.002, 8) == 0.0
+    assert commits_per_flush(0.0, 0.0, 0.002, 8).flushes_per_s == 0.0
     assert vacuum_per_s(GROWTH, changed_per_s(SCENARIO, 5), LARGE, 0.0, 0.9) == 0.0
 
 
@@ -99,7 +99,7 @@ def test_a_backup_counts_only_where_users_feel_it() -> None:
 
 
 def test_limits_come_fullest_first_and_name_the_farmers_that_fill_them() -> None:
-    peak = begin_operations(TOPOLOGY, DESIGN, GROWTH, LARGE, MANAGED, None)()[-1]
+    peak = operations_of(TOPOLOGY, DESIGN, GROWTH, LARGE, MANAGED)[-1]
     told = limits(TOPOLOGY, DESIGN, peak)
     assert [each.share for each in told] == sorted((each.share for each in told), reverse=True)
     assert all(each.share * each.full_at_farmers == pytest.approx(DESIGN.farmers) for each in told)
