@@ -44,10 +44,8 @@ def workers(processes: int) -> Iterator[Executor | None]:
 
     try:
         yield Ahead(pool, start)
-    except BaseException:
+    finally:  # also at the end of an answer: what was begun ahead and never asked for would be waited for
         give_up(pool)
-        raise
-    finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from dfr_sizing.cli.explain import EXPLAINERS, OF_CHOICE, OF_GROWTH, check_explain
-from dfr_sizing.cli.stop import Stopped, end_stopped, is_stopped, say
+from dfr_sizing.cli.stop import Stopped, end_stopped, is_stopped, leave, say
 from dfr_sizing.errors import InputError
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def main() -> NoReturn:
             end_stopped()
         raise
     say("")  # what Typer has printed by itself
-    sys.exit(status if isinstance(status, int) else 0)
+    leave(status if isinstance(status, int) else 0)
 
 
 def _stop(sentence: str, status: int) -> NoReturn:

@@ -15,6 +15,7 @@ AT_MOST_S = 0.7
 """Time to clear up in; whoever presses Ctrl-C waits no longer."""
 _at_most_s = AT_MOST_S
 _last_word = "stopped; nothing was written."
+_status: int | None = None
 
 
 class Stopped(BaseException):
@@ -36,7 +37,7 @@ def listen() -> None:
 
         signal.signal(signal.SIGINT, stop)
         # Registered before those of multiprocessing, this is called after them: when all is cleared up.
-        atexit.register(_leave_if_stopped)
+        atexit.register(_leave_at_once)
 
 
 def is_stopped() -> bool:
@@ -52,10 +53,22 @@ def end_stopped() -> NoReturn:
     sys.exit(STOPPED)
 
 
-def _leave_if_stopped() -> None:
+def leave(status: int) -> NoReturn:
+    """End with a status, all done."""
+    global _status  # noqa: PLW0603  (as below)
+    _status = status
+    sys.exit(status)
+
+
+def _leave_at_once() -> None:
     """Python would take the imported libraries apart one by one, which takes as long as to import them."""
     if is_stopped():
         os._exit(STOPPED)
+    if _status is not None:
+        with suppress(OSError):  # whoever read has gone: what was said before has told so
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(_status)
 
 
 def _end_now(*, say_so: bool) -> NoReturn:

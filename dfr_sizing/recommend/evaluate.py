@@ -44,7 +44,7 @@ class Effort:
 
     glance: int = 30_000
     situation: float = float("inf")
-    point: int = 30_000
+    point: int = 20_000
     whole_day: bool = False
 
 
