@@ -41,6 +41,7 @@ WIDEST = 100
 LINES = 48
 _BIGGEST = 3
 """Assumptions shown: those whose swing moves the cost most."""
+_ELSEWHERE = "; each failure under each strategy: --explain recovery"
 _NAME_WIDTH = 14
 _INDENT = 2
 
@@ -48,21 +49,22 @@ _INDENT = 2
 def show(r: Recommendation, console: Console) -> None:
     """Print the answer."""
     width = min(console.width, WIDEST)
-    blocks: list[RenderableType] = [
-        _title(r),
-        _options(r),
-        _targets(r.recommended.targets),
-        *_facts(r, Money.of(r.scenario)),
-        *_assumptions(r),
-    ]
     last, room = _provenance(r), _lines(console)
     lists = [_listed("Warning", r.warnings), _listed("Holds only if", r.conditions)]
-    fitted = _fitted(lists, room - _height([*blocks, last], console, width), console, width)
     tables: list[RenderableType] = [] if r.recovery is None else [every_failure(r.recovery, r.recommended.strategy)]
-    if _height([*blocks, *tables, *fitted, last], console, width) > room:
-        tables = []
+    blocks = _blocks(r, "")
+    fitted = _fitted(lists, room - _height([*blocks, last], console, width), console, width)
+    if tables and _height([*blocks, *tables, *fitted, last], console, width) > room:
+        tables, blocks = [], _blocks(r, _ELSEWHERE)
+        fitted = _fitted(lists, room - _height([*blocks, last], console, width), console, width)
     for block in _aired([*blocks[:3], *tables], [*blocks[3:], *fitted, last], room, console, width):
         console.print(block, width=width)
+
+
+def _blocks(r: Recommendation, elsewhere: str) -> list[RenderableType]:
+    """What is printed in any case; ``elsewhere`` says where recovery has more."""
+    money = Money.of(r.scenario)
+    return [_title(r), _options(r), _targets(r.recommended.targets), *_facts(r, money, elsewhere), *_assumptions(r)]
 
 
 def _lines(console: Console) -> float:
@@ -168,7 +170,7 @@ def _fact(name: str, text: str, style: str = "") -> RenderableType:
     return table
 
 
-def _facts(r: Recommendation, money: Money) -> list[RenderableType]:
+def _facts(r: Recommendation, money: Money, elsewhere: str) -> list[RenderableType]:
     plan, thumb = r.recommended, r.rule_of_thumb
     rto, rpo, weak = plan.headline.rto_minutes, plan.headline.rpo_minutes, plan.availability.single_points
     points = f"; single points: {', '.join(weak)}" if weak else ""
@@ -182,7 +184,7 @@ def _facts(r: Recommendation, money: Money) -> list[RenderableType]:
         _fact(
             "Recovery",
             f"{plan.strategy}: RTO {minutes(rto.p50)} to {minutes(rto.sure)}, "
-            f"RPO {minutes(rpo.p50)} to {minutes(rpo.sure)}{points}",
+            f"RPO {minutes(rpo.p50)} to {minutes(rpo.sure)}{points}{elsewhere}",
         ),
         _fact("Cost", f"{money.text(plan.bill.monthly_usd)} a month ({tiers}), {five}{once}{rate}; prices {prices}"),
         _fact("Bottleneck", _bottleneck(plan.bottleneck)),

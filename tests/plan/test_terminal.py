@@ -78,8 +78,10 @@ def test_every_failure_under_every_strategy_where_there_is_room(answer: Recommen
     promises = facts.promises
     meant = [(one, one.meets(promises.rto_minutes, promises.rpo_minutes)) for one in facts.estimates]
     assert told == sorted((str(one.strategy)[0].upper(), "pass" if kept else "FAIL") for one, kept in meant)
-    assert "after  " not in printed(answer, 80)
-    assert "after  " in printed(answer, 80, 120)
+    for height, there in ((terminal.LINES, False), (120, True)):
+        text = printed(answer, 80, height)
+        assert ("after  " in text) is there
+        assert ("--explain recovery" in " ".join(text.split())) is not there
 
 
 @pytest.mark.parametrize("width", [80, 100])
