@@ -86,7 +86,7 @@ FULL = Size(
     (Settings(checkpoint_timeout_s=33.0, commit_siblings=0), 3),
     (_by_wal(96, 0.008), 2),
 )
-QUICK = Size(100_000, (32, 64, 96), 2.0, (10.0, 12.0, 14.0), (_by_wal(32), 3), (_by_wal(64, 0.008), 1))
+QUICK = Size(100_000, (32, 64, 96), 2.0, (8.0, 10.0, 12.0), (_by_wal(32), 3), (_by_wal(64, 0.008), 1))
 TINY = Size(30_000, (8, 16, 24), 3.0, (3.0, 3.0, 3.0), (_by_wal(8, segment_mib=1), 2), (_by_wal(8, 0.008, 1), 2))
 SIZES = {"full": FULL, "quick": QUICK, "tiny": TINY}
 FIT = (0, 2)

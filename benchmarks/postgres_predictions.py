@@ -23,7 +23,7 @@ from dfr_sizing.postgres.commits import commits_per_flush
 from dfr_sizing.postgres.fit import Fitted, Observation, fit
 from dfr_sizing.postgres.popularity import UNIFORM, Popularity
 from dfr_sizing.postgres.settings import PAGE, Settings
-from dfr_sizing.postgres.wal import Changes, WalVolume, full_page_images, wal_volume
+from dfr_sizing.postgres.wal import Changes, WalVolume, wal_volume
 
 Alone = Mapping[str, Mapping[str, float]]
 """Page accesses of an operation by relation."""
@@ -105,6 +105,18 @@ def changes_of(run: Run, popularity: Mapping[str, Popularity], image: float, aga
     return found
 
 
+def being_filled(run: Run, image: float) -> list[Changes]:
+    """Pages that new rows go to, one for each connection in a table and one in an index, and how often they come.
+
+    Each has an image after a checkpoint, as a page that was there before; the pages that follow it have none.
+    """
+    rates, found = rates_of(run), []
+    for table, relations in NEW_AT_END.items():
+        rows = sum(rates[o] * operation.rows.get(table, 0.0) for o, operation in OPERATIONS.items())
+        found += [Changes(name, run.plan.clients if name == table else 1, UNIFORM, rows, image) for name in relations]
+    return found
+
+
 def learn(runs: Sequence[Run], alone: Alone) -> Learnt:
     """Fit everything to the fitting runs. Raises ValueError where they have one cache size only."""
     observations = [
@@ -125,35 +137,23 @@ def learn(runs: Sequence[Run], alone: Alone) -> Learnt:
     volume = np.array([run.counted["wal_bytes"] for run in runs])
     told = np.column_stack([commits, images]) / volume[:, None]
     record, image = lsq_linear(told, np.ones(len(runs)), bounds=([0.0, PAGE / 2.0], [np.inf, PAGE])).x
-    return Learnt(
-        popularity=popularity,
-        record_bytes=float(record),
-        records=mean(run.counted["records"] / run.commits for run in runs),
-        image_bytes=float(image),
-        flush_s=flush_s,
-        overslept_s=overslept_s,
-        again=_changed_again(runs, popularity, alone),
-    )
+    records = mean(run.counted["records"] / run.commits for run in runs)
+    without = Learnt(popularity, float(record), records, float(image), flush_s, overslept_s, again=0.0)
+    return replace(without, again=_changed_again(runs, without, alone))
 
 
-def _changed_again(runs: Sequence[Run], popularity: Fitted, alone: Alone) -> float:
+def _changed_again(runs: Sequence[Run], learnt: Learnt, alone: Alone) -> float:
     """Changes by later readers over changes, 0 to 1: as images and checkpoints of the fitting runs say, both alike."""
 
     def off(again: float) -> float:
         errors = []
         for run in runs:
-            seconds = run.seconds / run.intervals
-            changes = changes_of(run, popularity.popularity, 0.0, again)
-            images = sum(full_page_images(changes, seconds).values())
-            relations = popularity.applied(relations_of(run, alone))
-            cache = shared_buffers(relations, run.plan.settings.buffers)
-            settings = replace(run.plan.settings, checkpoint_timeout_s=seconds)
-            written = checkpoint(dirtied_of(relations, changes, run.plan.clients), cache, lambda _: 0.0, settings)
-            errors.append(math.log(images * run.intervals / run.counted["images"]))
-            errors.append(math.log(written.pages * run.intervals / run.counted["checkpoint_pages"]))
+            said, counted = predict(run, replace(learnt, again=again), alone), measured(run)
+            errors.append(math.log(said.images_per_s / counted.images_per_s))
+            errors.append(math.log(said.checkpoint_pages_per_s / counted.checkpoint_pages_per_s))
         return sum(error**2 for error in errors)
 
-    return float(minimize_scalar(off, bounds=(0.0, 1.0), method="bounded", options={"xatol": 0.01}).x)
+    return float(minimize_scalar(off, bounds=(0.0, 1.0), method="bounded", options={"xatol": 0.03}).x)
 
 
 def flush_of(runs: Sequence[Run]) -> tuple[float, float]:
@@ -194,11 +194,12 @@ def predict(run: Run, learnt: Learnt, alone: Alone) -> Predicted:
     relations = learnt.popularity.applied(relations_of(run, alone))
     cache = shared_buffers(relations, settings.buffers)
     changes = changes_of(run, learnt.popularity.popularity, learnt.image_bytes, learnt.again)
+    logged = [*changes, *being_filled(run, learnt.image_bytes)]
     commits = run.commits / run.seconds
 
     def volume(since_s: float) -> WalVolume:
         records, record_bytes = commits * learnt.records, commits * learnt.record_bytes
-        return wal_volume(changes, records, record_bytes, since_s, settings)
+        return wal_volume(logged, records, record_bytes, since_s, settings)
 
     dirtied = dirtied_of(relations, changes, run.plan.clients)
     written = checkpoint(dirtied, cache, lambda since_s: volume(since_s).segment_bytes, settings)

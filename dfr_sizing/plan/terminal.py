@@ -41,7 +41,7 @@ WIDEST = 100
 LINES = 48
 _BIGGEST = 3
 """Assumptions shown: those whose swing moves the cost most."""
-_ELSEWHERE = "; each failure under each strategy: --explain recovery"
+_ELSEWHERE = "; by failure: --explain recovery"
 _NAME_WIDTH = 14
 _INDENT = 2
 

@@ -3,7 +3,8 @@
 Each page is a Markov chain: how often it is counted as used, how far the hand is from it, and whether it is clean,
 dirty, or due: dirty since before the checkpoint began, which writes it when it comes to it. Pages touched alike share
 one chain; Che's approximation (``cache``) gives the time that the hand takes for a round, and makes pages independent
-of one another. src/backend/storage/buffer/freelist.c: StrategyGetBuffer; bufmgr.c: PinBuffer, BufferSync.
+of one another. src/backend/storage/buffer/freelist.c: StrategyGetBuffer; bufmgr.c: PinBuffer, BufferSync, BgBufferSync
+(the background writer goes ahead of the hand, and makes clean what that would find dirty).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ MOST_TOUCHES = 60.0
 """Touches in a step beyond which more change nothing."""
 
 CLEAN, DIRTY, DUE = range(3)
+"""Those from the second on are dirty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,31 @@ class Pages:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """The background writer: a ``share`` of dirty pages with a count of 0 is written ``seconds`` before the hand comes.
+
+    Its other duty, the whole pool in two minutes, is left out: a hand that is busy is quicker than that.
+    """
+
+    seconds: float = 0.0
+    share: float = 0.0
+
+    def cleans(self, stages: int, round_s: float) -> FloatArray:
+        """Probability of being written by it at the start of each stage but the first, if it was not before."""
+        found = np.zeros(stages - 1)
+        before = min(stages - 1.0, stages * self.seconds / round_s)  # stages before the hand
+        whole = int(before)
+        early = self.share * (before - whole)
+        if whole + 1 < stages:
+            found[-whole - 1] = early
+        if whole > 0:
+            found[-whole] = (self.share - early) / (1.0 - early)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
-    """Pages of each group in an interval: dirty as it began, written by the checkpoint, written as they left."""
+    """Pages of each group in an interval: dirty as it began, written by the checkpoint, written as they leave."""
 
     dirty: FloatArray
     by_checkpoint: FloatArray
@@ -58,7 +83,7 @@ When = Callable[[FloatArray], FloatArray]
 """From the dirty pages of each group to the seconds after which the checkpoint comes to them, groups x PLACES."""
 
 
-def written(pages: Pages, round_s: float, seconds: float, when: When) -> Written:
+def written(pages: Pages, round_s: float, seconds: float, when: When, ahead: Ahead) -> Written:
     """What is written between two checkpoints, ``seconds`` apart; the hand goes round in ``round_s`` (or never)."""
     if not len(pages.number):
         return Written(*(np.empty(0) for _ in range(3)))
@@ -66,7 +91,7 @@ def written(pages: Pages, round_s: float, seconds: float, when: When) -> Written
     stages = int(np.clip(most * round_s / seconds, 1.0, STAGES))
     steps = int(np.clip(round(stages * seconds / round_s), least, most))
     step_s = seconds / steps
-    moves = _Moves.of(pages, step_s, min(1.0, stages * step_s / round_s))
+    moves = _Moves.of(pages, step_s, min(1.0, stages * step_s / round_s), ahead.cleans(stages, round_s))
     state = np.zeros((3, len(pages.number), PLACES, stages, moves.counts))
     state[CLEAN] = _settled(moves, stages)[:, None]
     dirty = by_checkpoint = left = np.zeros((len(pages.number), PLACES))
@@ -97,7 +122,7 @@ class _Moves:
 
     ``touched``, ``read`` and ``turned``: counts after a step, by all touches, by a page that nothing changes in it and
     by one that something does, groups x counts x counts. ``read_in`` and ``changed_in``: counts of a page that comes
-    in, groups x counts. ``nearer``: probability that the hand gets a stage nearer.
+    in, groups x counts. ``nearer``: probability that the hand gets a stage nearer. ``cleans``: as ``Ahead`` has it.
     """
 
     touched: FloatArray
@@ -106,9 +131,10 @@ class _Moves:
     read_in: FloatArray
     changed_in: FloatArray
     nearer: float
+    cleans: FloatArray
 
     @classmethod
-    def of(cls, pages: Pages, step_s: float, nearer: float) -> _Moves:
+    def of(cls, pages: Pages, step_s: float, nearer: float, cleans: FloatArray) -> _Moves:
         """Touches are a Poisson process; a page comes in at most once in a step, with a count of 1.
 
         Clean and dirty are solved as one matrix of two by two blocks (Van Loan, 1978, Computing integrals involving
@@ -132,6 +158,7 @@ class _Moves:
             read_in=np.outer(comes - changed, stays[1]),
             changed_in=np.outer(changed, stays[1]),
             nearer=nearer,
+            cleans=cleans,
         )
 
     @property
@@ -140,19 +167,22 @@ class _Moves:
         return int(self.read_in.shape[1])
 
     def step(self, state: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The state a step later, and the dirty pages that left, groups x places."""
+        """The state a step later, and the dirty pages that left or were about to, groups x places."""
         absent = 1.0 - _there(state).sum(axis=0)
         met = _through(state, self.touched)
         met[CLEAN] = _through(state[CLEAN], self.read)
         met[DIRTY] += _through(state[CLEAN], self.turned)
         passing = self.nearer * met
         after = met - passing
-        after[..., 1:, :] += passing[..., :-1, :]
-        reached = passing[..., -1, :]
+        reached, nearer = passing[..., -1, :], passing[..., :-1, :]
+        cleaned = nearer[1:, ..., 0] * self.cleans
+        nearer[1:, ..., 0] -= cleaned
+        nearer[CLEAN, ..., 0] += cleaned.sum(axis=0)
+        after[..., 1:, :] += nearer
         after[..., 0, :-1] += reached[..., 1:]
         after[CLEAN, :, :, 0] += absent[:, :, None] * self.read_in[:, None]
         after[DIRTY, :, :, 0] += absent[:, :, None] * self.changed_in[:, None]
-        return after, reached[DIRTY, ..., 0] + reached[DUE, ..., 0]
+        return after, reached[1:, ..., 0].sum(axis=0) + cleaned.sum(axis=(0, -1))
 
 
 def _raised(counts: int, often: FloatArray) -> FloatArray:

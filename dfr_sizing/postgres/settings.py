@@ -27,6 +27,9 @@ class Settings:
     checkpoint_timeout_s: float = _default("checkpoint_timeout_s")
     max_wal_size_bytes: float = _default("max_wal_size_bytes")
     checkpoint_completion_target: float = _default("checkpoint_completion_target")
+    bgwriter_delay_s: float = _default("bgwriter_delay_s")
+    bgwriter_lru_multiplier: float = _default("bgwriter_lru_multiplier")
+    bgwriter_lru_maxpages: float = _default("bgwriter_lru_maxpages")
     commit_delay_s: float = _default("commit_delay_s")
     commit_siblings: float = _default("commit_siblings")
     full_page_writes: bool = True

@@ -13,7 +13,7 @@ from dfr_sizing.postgres.popularity import FloatArray, Popularity
 
 @dataclass
 class ClockPool:
-    """Buffers with usage counts; ``evicted`` counts dirty pages written because their buffer was taken."""
+    """Buffers with usage counts; ``evicted`` counts dirty pages written because their buffer was or will be taken."""
 
     size: int
     page: list[int] = field(default_factory=list)
@@ -22,6 +22,7 @@ class ClockPool:
     dirty: set[int] = field(default_factory=set)
     flagged: set[int] = field(default_factory=set)
     hand: int = 0
+    taken: int = 0
     evicted: int = 0
 
     def touch(self, page: int, change: bool = False) -> bool:
@@ -36,7 +37,25 @@ class ClockPool:
             self.dirty.add(page)
         return found
 
+    def clean_ahead(self, multiplier: float) -> None:
+        """A round of the background writer: so many times what was taken since its last is to be free and clean."""
+        wanted, self.taken = multiplier * self.taken, 0
+        for step in range(len(self.page)):
+            if wanted <= 0:
+                return
+            at = (self.hand + step) % self.size
+            if not self.usage[at]:
+                wanted -= 1
+                if self.page[at] in self.dirty:
+                    self._write_out(self.page[at])
+
+    def _write_out(self, page: int) -> None:
+        self.evicted += 1
+        self.dirty.discard(page)
+        self.flagged.discard(page)
+
     def _take(self, page: int) -> None:
+        self.taken += 1
         if len(self.page) < self.size:
             self.where[page] = len(self.page)
             self.page.append(page)
@@ -48,9 +67,7 @@ class ClockPool:
         out = self.page[self.hand]
         del self.where[out]
         if out in self.dirty:
-            self.evicted += 1
-            self.dirty.discard(out)
-            self.flagged.discard(out)
+            self._write_out(out)
         self.page[self.hand], self.usage[self.hand], self.where[page] = page, 1, self.hand
         self.hand = (self.hand + 1) % self.size
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 from buffer_pool import ClockPool, draws
@@ -14,14 +17,23 @@ from dfr_sizing.postgres.popularity import Popularity
 from dfr_sizing.postgres.settings import Settings
 
 MIB = 2.0**20
+WITHOUT_WRITER = partial(Settings, bgwriter_lru_maxpages=0.0)
 
 
 def simulated(
-    popularity: Popularity, pages: int, buffers: int, changed: float, interval_s: float, by_age: bool
+    popularity: Popularity,
+    pages: int,
+    buffers: int,
+    changed: float,
+    interval_s: float,
+    by_age: bool,
+    come: Callable[[float], float] = float,
+    multiplier: float = 0.0,
 ) -> tuple[float, float]:
     """Pages the checkpointer writes in an interval, and dirty pages that leave; 1,000 touches a second.
 
-    The popular pages are the last of the file (``by_age``), or anywhere.
+    The popular pages are the last of the file (``by_age``), or anywhere. ``come`` says how far the next checkpoint is
+    come by a part of the interval, ``multiplier`` how much the background writer cleans, five times a second.
     """
     per_s, intervals, warm = 1000, 24, 4
     pool = ClockPool(buffers)
@@ -34,11 +46,13 @@ def simulated(
         due, before = pool.begin_checkpoint(), pool.evicted
         done = 0
         for step in range(number):
-            while done < len(due) and done < len(due) * step / (0.9 * number):
+            while done < len(due) and done < len(due) * come(step / number) / 0.9:
                 written += pool.write(due[done]) * (period >= warm)
                 done += 1
             at = period * number + step
             pool.touch(touches[at], bool(is_change[at]))
+            if step % (per_s // 5) == 0:
+                pool.clean_ahead(multiplier)
         evicted += (pool.evicted - before) * (period >= warm)
     return written / (intervals - warm), evicted / (intervals - warm)
 
@@ -62,9 +76,47 @@ def test_pages_written_against_a_simulated_pool(
     written, evicted = simulated(popularity, pages, buffers, changed, seconds, by_age)
     cache = shared_buffers([Relation("t", pages, popularity, 1000.0)], buffers)
     made = [Dirtied("t", pages, popularity, 1000.0, changed * 1000.0, by_age=by_age)]
-    found = checkpoint(made, cache, lambda _: 0.0, Settings(checkpoint_timeout_s=seconds))
+    found = checkpoint(made, cache, lambda _: 0.0, WITHOUT_WRITER(checkpoint_timeout_s=seconds))
     assert found.pages == pytest.approx(written, rel=0.04)
     assert found.pages + found.evicted_per_s * seconds == pytest.approx(written + evicted, rel=0.02)
+
+
+@pytest.mark.parametrize(("pages", "buffers"), [(6000, 2400), (6000, 1200)])
+def test_the_background_writer_is_there_before_the_hand(pages: int, buffers: int) -> None:
+    """A moment before, which leaves the checkpointer less where the hand is quick."""
+    popularity, seconds, changed = Popularity(0.8, 0.3), 10.0, 0.5
+    cache = shared_buffers([Relation("t", pages, popularity, 1000.0)], buffers)
+    made = [Dirtied("t", pages, popularity, 1000.0, changed * 1000.0, by_age=True)]
+    pages_by = {}
+    for multiplier in (0.0, 2.0):
+        written, evicted = simulated(popularity, pages, buffers, changed, seconds, True, multiplier=multiplier)
+        told = Settings(checkpoint_timeout_s=seconds, bgwriter_lru_multiplier=multiplier, bgwriter_lru_maxpages=1e6)
+        found = checkpoint(made, cache, lambda _: 0.0, told)
+        assert found.pages == pytest.approx(written, rel=0.04)
+        assert found.pages + found.evicted_per_s * seconds == pytest.approx(written + evicted, rel=0.02)
+        pages_by[multiplier] = found.pages
+    assert pages_by[2.0] < 0.97 * pages_by[0.0]
+
+
+@pytest.mark.parametrize(("pages", "buffers"), [(6000, 2400), (6000, 1200)])
+def test_wal_that_comes_first_sets_a_quick_pace_at_first(pages: int, buffers: int) -> None:
+    """Images after a checkpoint: more than half of the WAL in a fifth of the interval. Fewer pages leave before."""
+    popularity, seconds, changed = Popularity(0.8, 0.3), 10.0, 0.5
+    by_wal = WITHOUT_WRITER(max_wal_size_bytes=960 * MIB, checkpoint_timeout_s=1e5)
+
+    def come(part: float) -> float:
+        return float((part - 2.0 * np.expm1(-10.0 * part)) / (1.0 - 2.0 * np.expm1(-10.0)))
+
+    written, evicted = simulated(popularity, pages, buffers, changed, seconds, True, come)
+    cache = shared_buffers([Relation("t", pages, popularity, 1000.0)], buffers)
+    made = [Dirtied("t", pages, popularity, 1000.0, changed * 1000.0, by_age=True)]
+    found = checkpoint(made, cache, lambda t: come(t / seconds) * trigger_bytes(by_wal), by_wal)
+    assert (found.interval_s, found.by_wal) == (pytest.approx(seconds), True)
+    assert come(found.spread_s / seconds) == pytest.approx(0.9, abs=0.01)
+    assert found.pages == pytest.approx(written, rel=0.04)
+    assert found.pages + found.evicted_per_s * seconds == pytest.approx(written + evicted, rel=0.02)
+    even = checkpoint(made, cache, lambda _: 0.0, WITHOUT_WRITER(checkpoint_timeout_s=seconds))
+    assert even.pages < 0.93 * found.pages
 
 
 def everything_fits() -> Cache:
@@ -116,7 +168,7 @@ def test_no_more_is_written_than_was_changed(pages: float, changed: float, buffe
     cache = shared_buffers([Relation("t", pages, popularity, changed + 100.0)], buffers)
     assume(seconds < 400.0 * cache.characteristic_s)
     made = [Dirtied("t", pages, popularity, changed + 100.0, changed)]
-    found = checkpoint(made, cache, lambda _: 0.0, Settings(checkpoint_timeout_s=seconds))
+    found = checkpoint(made, cache, lambda _: 0.0, WITHOUT_WRITER(checkpoint_timeout_s=seconds))
     writes = found.pages_per_s + found.evicted_per_s
     assert 0.0 <= writes <= changed * (1 + 1e-9)
     assert found.pages <= min(pages, buffers) * 1.01 + 1.0
