@@ -77,6 +77,12 @@ def latency_growth(r: Recommendation) -> Figure:
         points = sorted(r.growth_curve, key=lambda point: point.farmers)
         _lines_by_target(axes, r, [point.farmers for point in points], [point.p95_s for point in points])
         axes.axvline(r.farmers_design, color="black", linewidth=1, linestyle=":")
+        refused = [point.farmers for point in points if point.failed_share > rule("search.most_failed")]
+        if refused:  # who gets through there may even be quicker: it says nothing of those who do not
+            axes.axvspan(refused[0], points[-1].farmers, color=GREY, alpha=0.2)
+            axes.annotate(
+                " connections\n refused", (refused[0], 0.03), xycoords=("data", "axes fraction"), fontsize="small"
+            )
         axes.set(
             xscale="log",
             yscale="log",
