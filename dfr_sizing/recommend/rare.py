@@ -40,9 +40,13 @@ SUMS = frozenset({"sync_500_s", "import_10000_min"})
 KEPT_SHARE = 2.0 / 3.0
 """What is left of a replication at least when its warm-up is cut (simulation.outcome.LONGEST_WARM_UP)."""
 
-LONGER, LONGEST, MANY = 2, 4, 8
-"""Replications with more of the rare classes are so many times as long, and as LONGEST where a first round would have
-MANY of them: of each a warm-up is lost, and as much time before its end as a long request takes."""
+FEWEST = 4
+"""Replications of a first round at least: with fewer, batches that hang together leave one degree of freedom or two."""
+
+LENGTHS = (4, 2, 1)
+"""Replications with more of the rare classes are so many times as long as those of the hour as it is, the first of
+these of which a first round has FEWEST: of each a warm-up is lost, and as much time before its end as a long request
+takes."""
 
 ROUNDS = 4
 """First rounds in which a class has to come often enough, or it is rare: the hour as it is gets some more anyway."""
@@ -78,19 +82,18 @@ class RareRun:
 
 def rare_run(as_it_is: Job, rare: frozenset[str]) -> RareRun:
     """The job that tells the rare classes of another one, as long as it should be."""
-    longer = LONGER
-    job = with_more(as_it_is, rare, longer)
-    if first_round(job, rare, as_it_is.seconds) >= MANY:
-        longer = LONGEST
+    for longer in LENGTHS:
         job = with_more(as_it_is, rare, longer)
-    compared = max(1, int(rule("run.pilot_replications")) // longer)
-    return RareRun(job, first_round(job, rare, as_it_is.seconds), compared)
+        first = first_round(job, rare, as_it_is.seconds)
+        if first >= FEWEST:
+            break
+    return RareRun(job, max(FEWEST, first), max(1, FEWEST // longer))
 
 
 def with_more(as_it_is: Job, rare: frozenset[str], longer: int) -> Job:
     """The same job with its rare classes sent more often, for ``longer`` times its seconds."""
     seconds = longer * as_it_is.seconds
-    least_s = least_replications() * _kept_s(seconds, as_it_is.seconds)
+    least_s = FEWEST // longer * _kept_s(seconds, as_it_is.seconds)
     told, extra = more_often(as_it_is.streams, as_it_is.system, wanted(as_it_is.streams, rare), least_s)
     return replace(as_it_is, streams=told, seconds=seconds, extra_load=extra)
 
@@ -118,20 +121,15 @@ def _work(stream: Stream) -> float:
     return stream.app_cpu_s + stream.database_cpu_s
 
 
-def least_replications() -> int:
-    """Replications of a pilot round of such jobs: as much time as that of the hour as it is, or more."""
-    return max(2, int(rule("run.pilot_replications")) // LONGER)
-
-
 def first_round(job: Job, rare: frozenset[str], plain_s: float) -> int:
-    """Replications with enough of each rare class, a pilot round at least, within run.most_requests.
+    """Replications with enough of each rare class, within run.most_requests.
 
     ``plain_s`` is the length of a replication of the hour as it is.
     """
     rates = {stream.name: stream.rate_per_s for stream in job.streams}
     seconds = max((many / rates[name] for name, many in wanted(job.streams, rare).items()), default=0.0)
     enough = math.ceil(seconds / _kept_s(job.seconds, plain_s) - 1e-9)
-    return max(least_replications(), min(enough, int(rule("run.most_requests") / job.requests)))
+    return max(1, min(enough, int(rule("run.most_requests") / job.requests)))
 
 
 def _kept_s(seconds: float, plain_s: float) -> float:

@@ -17,7 +17,7 @@ from dfr_sizing.drivers import rule
 from dfr_sizing.recommend.bursts import as_carried
 from dfr_sizing.recommend.design import Design
 from dfr_sizing.recommend.promises import Promise, promises
-from dfr_sizing.recommend.rare import ENOUGH, Hour, RareRun, least_replications, rare_classes, rare_run
+from dfr_sizing.recommend.rare import ENOUGH, FEWEST, Hour, RareRun, rare_classes, rare_run
 from dfr_sizing.recommend.types import SituationResult
 from dfr_sizing.simulation.digest import Digest
 from dfr_sizing.simulation.load import HourLoad, streams
@@ -68,7 +68,7 @@ class Trial:
 
     def least(self, hour: Hour) -> int:
         """Replications of a pilot round."""
-        return least_replications() if hour.rare else int(rule("run.pilot_replications"))
+        return FEWEST if hour.rare else int(rule("run.pilot_replications"))
 
     def compared(self, hour: Hour) -> int:
         """Replications of a deployment that is only there to compare with."""

@@ -12,14 +12,12 @@ from dfr_sizing.model import RequestCost
 from dfr_sizing.recommend.promises import Promise
 from dfr_sizing.recommend.rare import (
     ENOUGH,
+    FEWEST,
     FOR_A_P95,
     FOR_A_SUM,
     KEPT_SHARE,
-    LONGER,
-    LONGEST,
-    MANY,
+    LENGTHS,
     first_round,
-    least_replications,
     more_often,
     rare_run,
     wanted,
@@ -83,29 +81,36 @@ def test_what_is_shown_is_wanted_most_and_of_sums_least() -> None:
     }
 
 
-def test_where_there_is_room_a_pilot_holds_enough() -> None:
+def test_where_there_is_room_the_fewest_replications_hold_enough() -> None:
     job = Job(SYSTEM, tuple(drawn(100.0)), 2000.0, 1, 0.95, 5)
-    more, pilot = with_more(job, RARE, LONGER), least_replications()
-    assert pilot * more.seconds == rule("run.pilot_replications") * job.seconds
-    rates = {of.name: of.rate_per_s for of in more.streams}
+    run = rare_run(job, RARE)
+    assert run.job == with_more(job, RARE, LENGTHS[-1])
+    assert run.job.seconds == job.seconds
+    rates = {of.name: of.rate_per_s for of in run.job.streams}
     # A warm-up is at most what it may be of the job as it is.
-    kept_s = more.seconds - (1.0 - KEPT_SHARE) * job.seconds
     for name, many in wanted(job.streams, RARE).items():
-        assert rates[name] * kept_s * pilot == pytest.approx(many, rel=1e-6)
-    assert first_round(more, RARE, job.seconds) == pilot
-    assert rare_run(job, RARE).job == more
+        assert rates[name] * KEPT_SHARE * job.seconds * FEWEST == pytest.approx(many, rel=1e-6)
+    assert run.first == run.compared == FEWEST
 
 
-def test_where_there_is_none_the_first_round_is_longer() -> None:
+def test_where_there_is_none_they_are_longer_and_more() -> None:
     job = Job(SYSTEM, tuple(drawn(790.0)), 200.0, 1, 0.95, 5)
     run = rare_run(job, RARE)
-    assert first_round(with_more(job, RARE, LONGER), RARE, job.seconds) >= MANY
-    assert run.job == with_more(job, RARE, LONGEST)
+    assert run.job == with_more(job, RARE, LENGTHS[0])
+    assert run.first > FEWEST
     rates = {of.name: of.rate_per_s for of in run.job.streams}
     kept_s = run.first * (run.job.seconds - (1.0 - KEPT_SHARE) * job.seconds)
     enough = all(rates[name] * kept_s >= many for name, many in wanted(job.streams, RARE).items())
-    assert run.first > least_replications()
     assert enough or (run.first + 1) * run.job.requests > rule("run.most_requests")
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(pages=st.floats(0.0, 900.0), seconds=st.floats(50.0, 3000.0))
+def test_a_first_round_is_never_of_fewer(pages: float, seconds: float) -> None:
+    run = rare_run(Job(SYSTEM, tuple(drawn(pages)), seconds, 1, 0.95, 5), RARE)
+    assert run.first >= FEWEST
+    assert run.first == first_round(run.job, RARE, seconds) or run.first == FEWEST
+    assert 1 <= run.compared <= FEWEST
 
 
 def test_two_ways_to_meet_a_target_err_by_half_each(monkeypatch: pytest.MonkeyPatch) -> None:
