@@ -66,6 +66,7 @@ class _Group:
         """Probability that a flush of k is delayed: k - 1 others wait, and of the free ones some have begun."""
         if self.delay_s == 0.0:
             return np.zeros(self.backends + 1)
+        # scipy.stats has this and the binomial below, and takes half a second to import: an answer asks for both.
         begun = min(1.0, each * self.open_s)
         others = np.arange(self.backends + 1) - 1
         missing = math.ceil(self.siblings) - others  # of the free ones so many at least
@@ -112,9 +113,8 @@ def _own_rate(group: _Group, rate: float) -> float:
 
     slowest = math.log(rate / group.backends) - 1e-6
     fastest = math.log(1e3 / (group.flush_s + group.delay_s))
-    if slowest >= fastest or excess(fastest) <= 0.0:
-        return math.exp(max(slowest, fastest))
-    return math.exp(crossing(excess, slowest, fastest, within=RATE_WITHIN * rate))
+    found = crossing(excess, slowest, fastest, within=RATE_WITHIN * rate) if slowest < fastest else math.inf
+    return math.exp(found if found < math.inf else max(slowest, fastest))
 
 
 def _binomials(first: IntArray, free: IntArray, probability: float) -> FloatArray:

@@ -72,12 +72,12 @@ class Verdict:
 
 def most_replications(trial: Trial, hour: Hour, rounds: int = MOST_LOOKS - 2) -> int:
     """The most replications of an hour: the first round grown so many times, within run.most_requests."""
-    first = first_round(trial, hour, rounds)
+    first = replications_at_first(trial, hour, rounds)
     within: int = int(rule("run.most_requests") / trial.jobs[hour].requests)
     return max(first, min(math.ceil(first * GROWTH**rounds), within))
 
 
-def first_round(trial: Trial, hour: Hour, rounds: int) -> int:
+def replications_at_first(trial: Trial, hour: Hour, rounds: int) -> int:
     """Enough to judge a deployment by; or to compare with, where no more rounds are to come."""
     return trial.first_round(hour) if rounds else trial.compared(hour)
 
@@ -158,5 +158,5 @@ def _usually_met(trial: Trial, check: Check, levels: Levels) -> bool:
 def _next_round(trial: Trial, check: Check, levels: Levels) -> int:
     have = trial.replications(check.hour)
     if not have:
-        return first_round(trial, check.hour, levels.rounds)
+        return replications_at_first(trial, check.hour, levels.rounds)
     return min(math.ceil(GROWTH * have), most_replications(trial, check.hour, levels.rounds))

@@ -11,6 +11,9 @@ from dfr_sizing.recommend.design import Design
 PER_SECOND = {"s": 1.0, "ms": 1e3, "min": 1.0 / 60.0}
 """The units in which targets are shown, for each second."""
 
+IN_A_ROW = frozenset({"sync_500_s", "import_10000_min"})
+"""The targets on several requests in a row; the others are on a p95."""
+
 
 @dataclass(frozen=True, slots=True)
 class Promise:

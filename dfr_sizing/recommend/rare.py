@@ -17,6 +17,7 @@ import numpy as np
 from dfr_sizing.demand import Situation
 from dfr_sizing.drivers import rule
 from dfr_sizing.model import request_classes
+from dfr_sizing.recommend.promises import IN_A_ROW
 from dfr_sizing.simulation.draw import Stream
 from dfr_sizing.simulation.load import HourLoad
 from dfr_sizing.simulation.run import Job, seconds_of
@@ -33,9 +34,6 @@ ones none may be beyond a target that is far off, to say at the confidence of th
 
 FOR_A_SUM = 60
 """The same where the target is on several requests in a row: their mean rules it, which far fewer tell."""
-
-SUMS = frozenset({"sync_500_s", "import_10000_min"})
-"""The targets on several requests in a row (recommend.promises)."""
 
 KEPT_SHARE = 2.0 / 3.0
 """What is left of a replication at least when its warm-up is cut (simulation.outcome.LONGEST_WARM_UP)."""
@@ -113,7 +111,7 @@ def wanted(drawn: Sequence[Stream], rare: frozenset[str]) -> dict[str, float]:
     for name in sorted(rare.intersection(of.name for of in drawn)):
         target = classes[name].target
         shown = ENOUGH if slowest[target].name == name else FOR_A_P95
-        found[name] = float(FOR_A_SUM if target in SUMS else shown)
+        found[name] = float(FOR_A_SUM if target in IN_A_ROW else shown)
     return found
 
 

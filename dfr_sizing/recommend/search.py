@@ -36,9 +36,9 @@ from dfr_sizing.recommend.feasibility import (
     MOST_SIMULATED,
     Levels,
     Verdict,
-    first_round,
     judged,
     overload,
+    replications_at_first,
     surely_missed,
 )
 from dfr_sizing.recommend.least_times import LeastTimes
@@ -200,7 +200,8 @@ class Search:
         self._glance(topology, down).grow_ahead(self._glances, self.executor)
         trial = trial_of(topology, self.design, down, self.seed)
         trial.grow_ahead(
-            {check.hour: first_round(trial, check.hour, levels.rounds) for check in self.checks}, self.executor
+            {check.hour: replications_at_first(trial, check.hour, levels.rounds) for check in self.checks},
+            self.executor,
         )
 
     def _broken_bound(self, topology: Topology, down: int) -> str:

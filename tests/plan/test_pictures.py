@@ -61,3 +61,15 @@ def test_an_input_at_which_nothing_serves_is_said(answer: Recommendation) -> Non
     unbound = replace(swings[0], cost_at_high=float("inf"))
     figure = PICTURES["sensitivity"][1](replace(answer, sensitivities=(unbound, *swings[1:])))
     assert "nothing serves" in {text.get_text() for text in figure.axes[0].texts}
+
+
+def test_growth_says_from_where_on_connections_are_refused(answer: Recommendation) -> None:
+    """Who gets through there may be quicker than before: the lines alone would mislead."""
+
+    def said(refused: int) -> int:
+        points = sorted(answer.growth_curve, key=lambda point: point.farmers)
+        last = [replace(point, failed_share=0.1) for point in points[len(points) - refused :]]
+        figure = PICTURES["latency-growth"][1](replace(answer, growth_curve=(*points[: len(points) - refused], *last)))
+        return sum("refused" in text.get_text() for text in figure.axes[0].texts)
+
+    assert (said(0), said(2)) == (0, 1)
