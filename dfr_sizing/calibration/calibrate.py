@@ -40,6 +40,8 @@ AS_GOOD = 1.25
 some ten steps an F test cannot tell less."""
 LEAST_DRIFT = 1.03
 """Where the speed score changes by less between the steps, they cannot tell what follows it."""
+STRANGERS = "strangers_cores"
+"""Where a model keeps, beside its error, what was accepted in place of ``calibration.strangers_cores``."""
 LEAST_LOGGED_S = 5e-4
 """Half of the log's resolution: a class that logs 0 ms takes something."""
 
@@ -71,10 +73,16 @@ class Calibration:
 
 
 def calibrate(
-    folders: Sequence[Path], name: str, base: Model, cpu_speed: Interval | None, seed: int, processes: int
+    folders: Sequence[Path],
+    name: str,
+    base: Model,
+    cpu_speed: Interval | None,
+    seed: int,
+    processes: int,
+    strangers_cores: float | None = None,
 ) -> Calibration:
-    """Calibrate on recordings. Raises InputError where they cannot be relied on."""
-    loaded = [load(folder) for folder in folders]
+    """Calibrate on recordings; ``strangers_cores`` as in ``load``. Raises InputError where they cannot be relied on."""
+    loaded = [load(folder, strangers_cores) for folder in folders]
     defects = [defect for one in loaded for defect in defects_of(one)]
     loaded = [_with_rows(one, base) for one in loaded]
     recordings = tuple(one.recording for one in loaded)
@@ -99,8 +107,9 @@ def calibrate(
     model = replace(_on_cpu(model, recordings[0], base, cpu_speed), speed_share=share)
     model = fit_dispatch(model, [step.run for step in fitted], seed, processes)
     checks = tuple(check_steps(model, [step.run for step in used], seed, processes))
+    accepted = {} if strangers_cores is None else {STRANGERS: strangers_cores}
     found_out = Calibration(model, recordings, tuple(used), tuple(defects), demands, checks)
-    return replace(found_out, model=replace(model, check_error=check_error(found_out)))
+    return replace(found_out, model=replace(model, check_error=check_error(found_out) | accepted))
 
 
 def _with_rows(loaded: Loaded, base: Model) -> Loaded:

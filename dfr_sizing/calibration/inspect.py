@@ -26,7 +26,7 @@ SIGNIFICANT = 8.0
 
 def defects_of(loaded: Loaded) -> list[Defect]:
     """What concerns the recording as a whole."""
-    return [*_cut_short(loaded), *_log_defects(loaded), *_cpu_defects(loaded), *_size_defects(loaded)]
+    return [*_cut_short(loaded), *_log_defects(loaded), *_cpu_defects(loaded), *_noise(loaded), *_size_defects(loaded)]
 
 
 def step_defects(loaded: Loaded, steps: Sequence[LoadStep]) -> list[Defect]:
@@ -83,9 +83,17 @@ def _unknown(loaded: Loaded, step: Step, read: LoadStep) -> Iterator[str]:
         yield "no requests were answered in its quiet seconds"
 
 
+def _noise(loaded: Loaded) -> Iterator[Defect]:
+    usual = rule("calibration.strangers_cores")
+    if loaded.strangers_cores > usual:
+        what = f"seconds in which other processes took up to {loaded.strangers_cores:g} cores count (else {usual:g})"
+        yield Defect(what, loaded.recording.name, Consequence.WIDENED)
+
+
 def _unquiet(read: LoadStep) -> Iterator[str]:
     if read.run.seconds < rule("calibration.least_quiet_s"):
-        yield f"only {read.run.seconds:.0f} quiet seconds: other processes took its hosts"
+        few = f"only {read.run.seconds:.0f} quiet seconds"
+        yield f"{few}: other processes took its hosts (--strangers CORES accepts them)"
 
 
 def _saturated(loaded: Loaded, step: Step) -> Iterator[str]:

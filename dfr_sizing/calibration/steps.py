@@ -1,7 +1,7 @@
 """Reads a recording into its load steps: what each sent, how fast it was answered, what CPU it took, second by second.
 
-Only quiet seconds count: those in which no host had foreign processes above ``calibration.strangers_cores``. Times of
-a host are brought to the load generator's clock first.
+Only quiet seconds count: those in which no host had foreign processes above ``calibration.strangers_cores``, or above
+what whoever calibrates accepts. Times of a host are brought to the load generator's clock first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ LEAST_LATENCY_S = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The files of a recording, as they are. ``log`` is None where there is none."""
+    """The files of a recording, as they are. ``log`` is None where there is none.
+
+    ``strangers_cores``: CPU of other processes, in cores, from which a second is left out.
+    """
 
     folder: Path
     recording: Recording
@@ -38,6 +41,7 @@ class Loaded:
     seconds: pd.DataFrame | None
     snapshots: tuple[Snapshot, ...]
     log: AccessLog | None
+    strangers_cores: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +85,12 @@ class LoadStep:
     counters: Counters | None
 
 
-def load(folder: Path) -> Loaded:
-    """Read a recording's files. Raises InputError."""
+def load(folder: Path, strangers_cores: float | None = None) -> Loaded:
+    """Read a recording's files; ``strangers_cores`` in place of the rule's limit. Raises InputError."""
+    limit = rule("calibration.strangers_cores") if strangers_cores is None else strangers_cores
     recording = read_recording(folder)
     log = read_log([folder / LOG]) if (folder / LOG).exists() else None
-    return Loaded(folder, recording, read_requests(folder), read_seconds(folder), read_snapshots(folder), log)
+    return Loaded(folder, recording, read_requests(folder), read_seconds(folder), read_snapshots(folder), log, limit)
 
 
 def classes_of(recordings: Sequence[Recording]) -> tuple[str, ...]:
@@ -126,7 +131,7 @@ def host_rows(loaded: Loaded, host: Host) -> pd.DataFrame:
 def quiet_rows(loaded: Loaded, step: Step) -> dict[str, pd.DataFrame]:
     """The quiet seconds of the measured part of a step, by host: no host has strangers in them."""
     by_host = {host.name: host_rows(loaded, host) for host in loaded.recording.hosts}
-    noisy = [rows.loc[rows["other"] > rule("calibration.strangers_cores"), "begin"] for rows in by_host.values()]
+    noisy = [rows.loc[rows["other"] > loaded.strangers_cores, "begin"] for rows in by_host.values()]
     loud = np.sort(np.concatenate([np.empty(0), *(found.to_numpy(dtype=float) for found in noisy)]))
 
     def quiet(rows: pd.DataFrame) -> pd.DataFrame:
@@ -161,8 +166,9 @@ def _read_step(loaded: Loaded, requests: pd.DataFrame, step: Step, classes: tupl
     rows = quiet_rows(loaded, step)
     main = next((host for host in recording.hosts if "odoo" in host.groups), recording.hosts[0])
     begin, end = (rows[main.name][name].to_numpy(dtype=float) for name in ("begin", "end"))
-    if not len(begin):  # nobody watched, or it was never quiet
-        begin, end = np.array([step.measured_from]), np.array([step.ended])
+    if not len(begin):  # never quiet: no time is left; nobody watched: all of it
+        watched = len(host_rows(loaded, main)) > 0
+        begin, end = np.array([step.measured_from]), np.array([step.measured_from if watched else step.ended])
     near = requests[(requests["ended"] > step.measured_from - 1.0) & (requests["started"] < step.ended)]
     place = np.searchsorted(begin, near["ended"].to_numpy(dtype=float), side="right") - 1
     done = near[(place >= 0) & (near["ended"].to_numpy(dtype=float) < end[np.maximum(place, 0)])]
@@ -217,7 +223,7 @@ def _run(
         think_s=step.think_s,
         seconds=seconds,
         requests=len(done),
-        throughput=len(done) / seconds,
+        throughput=len(done) / seconds if seconds else 0.0,
         mean_s=float(latency.mean()) if len(latency) else math.nan,
         p50_s=float(quantiles[0]),
         p95_s=float(quantiles[1]),

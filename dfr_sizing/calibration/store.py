@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dfr_sizing.calibration.calibrate import Calibration
+from dfr_sizing.calibration.calibrate import STRANGERS, Calibration
 from dfr_sizing.calibration.calibration_card import calibration_card
 from dfr_sizing.calibration.model_text import model_text
 from dfr_sizing.calibration.runs import Run
@@ -21,9 +21,12 @@ RECORDED = (REQUESTS, SECONDS, POSTGRESQL, LOG, ABOUT)
 """The files of a recording; the one that makes it one comes last."""
 
 
-def runs_in(folder: Path, workers: int | None = None) -> list[Run]:
-    """All steps of a recording; ``workers`` in place of what it says. Raises InputError."""
-    loaded = load(folder)
+def runs_in(folder: Path, workers: int | None = None, strangers_cores: float | None = None) -> list[Run]:
+    """All steps of a recording; ``workers`` in place of what it says, ``strangers_cores`` in place of the rule.
+
+    Raises InputError.
+    """
+    loaded = load(folder, strangers_cores)
     steps = read_steps(loaded, classes_of([loaded.recording]))
     runs = [step.run for step in steps if step.run.requests]
     return runs if workers is None else [replace(run, workers=workers) for run in runs]
@@ -36,7 +39,7 @@ def steps_of(model: Model) -> list[Run]:
     recordings = sorted(path.parent for path in (model.folder / "runs").glob(f"*/{ABOUT}"))
     if not recordings:
         raise InputError("the model", model.folder, "one with its recordings in runs/", "calibrate it again")
-    return [run for folder in recordings for run in runs_in(folder)]
+    return [run for folder in recordings for run in runs_in(folder, strangers_cores=model.check_error.get(STRANGERS))]
 
 
 def write_calibration(found: Calibration, sources: Sequence[Path], folder: Path) -> tuple[Path, ...]:

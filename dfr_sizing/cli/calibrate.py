@@ -19,6 +19,10 @@ def calibrate(
     cpu_speed: Annotated[str | None, typer.Option(metavar="LOW,MID,HIGH", help="Speed of a core, AWS m5 = 1.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 1,
     processes: Annotated[int, typer.Option(min=1)] = 2,
+    strangers: Annotated[
+        float | None,
+        typer.Option(min=0.0, metavar="CORES", help="Count seconds in which other processes took up to so much CPU."),
+    ] = None,
     accept_error: Annotated[
         bool, typer.Option("--accept-error", help="Write the model even if it misses the held-out load.")
     ] = False,
@@ -30,7 +34,7 @@ def calibrate(
     from dfr_sizing.model import load_model
 
     speed = _speed(cpu_speed) if cpu_speed is not None else None
-    found = fit(runs, out.resolve().name, load_model(base), speed, seed, processes)
+    found = fit(runs, out.resolve().name, load_model(base), speed, seed, processes, strangers)
     for defect in found.defects:
         say(f"{defect.sentence}\n")
     say(check_text(found.model, found.checks))

@@ -23,6 +23,9 @@ def check(
     model: Annotated[str, typer.Argument(help="A model's folder, or the name of a bundled model.")],
     run: Annotated[Path | None, typer.Option(help="A recording that the fit need not know.")] = None,
     workers: Annotated[int | None, typer.Option(help="HTTP workers, if other than it says.", min=1)] = None,
+    strangers: Annotated[
+        float | None, typer.Option(min=0.0, metavar="CORES", help="As of calibrate; for --run alone.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 1,
     processes: Annotated[int, typer.Option(min=1)] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of steps.")] = False,
@@ -34,7 +37,7 @@ def check(
     from dfr_sizing.model import load_model
 
     loaded = load_model(model)
-    runs = steps_of(loaded) if run is None else runs_in(run, workers)
+    runs = steps_of(loaded) if run is None else runs_in(run, workers, strangers)
     steps = check_steps(loaded, runs, seed, processes, TESTS)
     if as_json:
         say(json.dumps([step.as_json() for step in steps], indent=2) + "\n")

@@ -150,15 +150,28 @@ def test_seconds_with_strangers_are_left_out_and_a_step_without_others_is_droppe
     assert loaded.seconds is not None
     step = loaded.recording.steps[3]
     classes = classes_of([loaded.recording])
-    for until, kept in ((step.measured_from + 20.0, 40.0), (step.ended - 5.0, 5.0)):
+    for until, kept in ((step.measured_from + 20.0, 40.0), (step.ended - 5.0, 5.0), (step.ended, 0.0)):
         noisy = loaded.seconds["time"].between(step.measured_from, until - 0.5)
         table = loaded.seconds.assign(other=loaded.seconds["other"].where(~noisy, 0.4))
         changed = replace(loaded, seconds=table)
         read = read_steps(changed, classes)[3]
         assert read.run.seconds == pytest.approx(kept, abs=1.0)
-        assert read.run.hosts[0].strangers < 0.05
-        assert read.run.throughput == pytest.approx(7.4, rel=0.25)
-        assert [defect.where for defect in dropped(changed)] == (["night/t08"] if kept < 10.0 else [])
+        assert read.run.hosts[0].strangers < 0.05  # also where no second is left: NaN is nothing
+        assert read.run.throughput == pytest.approx(7.4 if kept else 0.0, rel=0.25)
+        assert {defect.where for defect in dropped(changed)} == ({"night/t08"} if kept < 10.0 else set())
+
+
+def test_strangers_that_are_accepted_count_and_are_told(loaded: Loaded) -> None:
+    assert loaded.seconds is not None
+    noisy = replace(loaded, seconds=loaded.seconds.assign(other=0.4))
+    assert {defect.where for defect in dropped(noisy)} == {f"night/{step.name}" for step in loaded.recording.steps}
+    accepting = replace(noisy, strangers_cores=0.5)
+    assert dropped(accepting) == []
+    read = read_steps(accepting, classes_of([loaded.recording]))[3]
+    assert read.run.seconds == pytest.approx(60.0, abs=1.0)
+    assert read.run.hosts[0].strangers == pytest.approx(0.4)
+    (told,) = defects_of(accepting)
+    assert told.sentence == "night: seconds in which other processes took up to 0.5 cores count (else 0.15); widened"
 
 
 def test_requests_of_no_known_kind_drop_their_step(loaded: Loaded) -> None:
