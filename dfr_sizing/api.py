@@ -28,6 +28,7 @@ def size(
     progress: Progress | None = None,
     with_choice: bool = False,
     with_upgrades: bool = False,
+    with_database: bool = True,
 ) -> Recommendation:
     """What to buy for so many farmers.
 
@@ -35,8 +36,9 @@ def size(
     (``{"campaign.days": 90, "hosting.providers": ["aws"]}``). The same seed gives the same answer on any number of
     processes. ``effort`` says how much is simulated: less is faster, with wider intervals. ``with_choice`` adds the
     Pareto front, regret and the places left out, and takes half as long again; ``with_upgrades`` adds which
-    machines serve to which month, too, and takes several times as long. Raises InputError for bad input, Infeasible
-    where nothing meets every target.
+    machines serve to which month, too, and takes several times as long. Without ``with_database`` nothing is told of
+    the database's years, settings and replica, and the answer is there sooner. Raises InputError for bad input,
+    Infeasible where nothing meets every target.
     """
     if isinstance(scenario, Scenario):
         asked = scenario
@@ -49,7 +51,7 @@ def size(
     with workers(processes) as pool:
         return recommend(
             asked, calibrated, catalogue, seed, progress, effort, pool, profile,
-            with_choice=with_choice, with_upgrades=with_upgrades,
+            with_choice=with_choice, with_upgrades=with_upgrades, with_database=with_database,
         )  # fmt: skip
 
 

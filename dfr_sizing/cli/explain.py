@@ -45,18 +45,18 @@ def _growth(found: Recommendation, console: Console) -> None:
     show_upgrades(found, console)
 
 
+OF_DATABASE, OF_GROWTH = "database", "growth"
+OF_CHOICE = frozenset({"choice", OF_GROWTH, "regret"})
+"""Those for which more has to be worked out than an answer needs."""
+
 EXPLAINERS: dict[str, Explainer] = {
     "choice": _choice,
-    "database": _database,
-    "growth": _growth,
+    OF_DATABASE: _database,
+    OF_GROWTH: _growth,
     "recovery": _recovery,
     "regret": _regret,
 }
 """What can be explained, and who prints it."""
-
-OF_GROWTH = "growth"
-OF_CHOICE = frozenset({"choice", OF_GROWTH, "regret"})
-"""Those for which more has to be worked out than an answer needs."""
 
 
 def check_explain(name: str) -> None:

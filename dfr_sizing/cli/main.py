@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from dfr_sizing.cli.explain import EXPLAINERS, OF_CHOICE, OF_GROWTH, check_explain
+from dfr_sizing.cli.explain import EXPLAINERS, OF_CHOICE, OF_DATABASE, OF_GROWTH, check_explain
 from dfr_sizing.cli.stop import Stopped, end_stopped, is_stopped, leave, say
 from dfr_sizing.errors import InputError
 
@@ -190,6 +190,7 @@ def _recommend(
                 progress=progress,
                 with_choice=out is not None or explain in OF_CHOICE,
                 with_upgrades=out is not None or explain == OF_GROWTH,
+                with_database=as_json or out is not None or explain == OF_DATABASE,
             )
     except Infeasible as answer:
         _show_infeasible(answer, seed, calibrated.name, as_json=as_json)

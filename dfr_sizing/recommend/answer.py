@@ -74,22 +74,24 @@ def recommend(
     *,
     with_choice: bool = False,
     with_upgrades: bool = False,
+    with_database: bool = True,
 ) -> Recommendation:
     """The cheapest deployment that meets every target, two alternatives, and the reasons.
 
     ``executor`` spreads the simulations over processes; the answer is the same without it. ``profile`` is what a drill
     measured of recovery (Scenario.recovery.profile names its file). ``with_choice`` adds what stands beside the choice:
-    the Pareto front, regret, the places left out; ``with_upgrades`` also when to buy more. Raises
+    the Pareto front, regret, the places left out; ``with_upgrades`` also when to buy more. Without
+    ``with_database`` the database's years and settings are left out, which few of those who ask read. Raises
     Infeasible with the binding limit, InputError for places that do not exist.
     """
     tell = progress or (lambda _stage, _share: None)
     search = Search(scenario, model, catalogue, seed, effort, executor, profile)
     chosen, options = decided(search, tell)
-    found = _explained(search, chosen, options, tell)
+    found = _explained(search, chosen, options, tell, with_database=with_database)
     while found.recovery is not None and surely_unkept(found.recovery.years, found.recovery.promises):
         search.turn_down(chosen)
         chosen, options = decided(search, tell)
-        found = _explained(search, chosen, options, tell)
+        found = _explained(search, chosen, options, tell, with_database=with_database)
     if not (with_choice or with_upgrades):
         return found
     from dfr_sizing.recommend.choice import beside  # noqa: PLC0415 - seldom asked for
@@ -122,7 +124,9 @@ def decided_for_years(search: Search, tell: Progress) -> Candidate:
         search.turn_down(chosen)
 
 
-def _explained(search: Search, chosen: Candidate, options: Sequence[PlaceOptions], tell: Progress) -> Recommendation:
+def _explained(
+    search: Search, chosen: Candidate, options: Sequence[PlaceOptions], tell: Progress, *, with_database: bool
+) -> Recommendation:
     """What was chosen with its alternatives, and all that is told beside it."""
     design, topology, catalogue = search.design, chosen.topology, search.catalogue
     seed, effort, executor = search.seed, search.effort, search.executor
@@ -135,7 +139,9 @@ def _explained(search: Search, chosen: Candidate, options: Sequence[PlaceOptions
     day = peak_day(topology, design, design.worst, effort, seed, executor)
     minimum = _minimum(search, home.place)
     curve = growth_curve(topology, design, CURVE, 1, effort, seed, executor)
-    advice = database_advice(topology, design, catalogue, chosen.way, effort, seed, executor)
+    advice = None
+    if with_database:
+        advice = database_advice(topology, design, catalogue, chosen.way, effort, seed, executor)
     swings = sensitivities(design.scenario, design.model, catalogue, home.place, chosen.way)
     tell("the named days", 0.5)
     recommended = plan()
@@ -161,7 +167,7 @@ def _explained(search: Search, chosen: Candidate, options: Sequence[PlaceOptions
         ),
         crosscheck=checked,
         recovery=recovers,
-        database=advice(),
+        database=advice() if advice else None,
     )
 
 
