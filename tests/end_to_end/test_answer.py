@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -37,6 +38,14 @@ def cost(found: Recommendation) -> float:
 def test_same_seed_gives_same_bytes_on_one_process_and_on_two() -> None:
     one = size(5e4, settings=FAST, seed=1, processes=1, effort=LIGHT)
     assert dump(recommendation_json(one)) == dump(recommendation_json(answer(5e4)))
+
+
+def test_without_its_database_an_answer_is_the_same_but_for_that() -> None:
+    without = size(5e4, settings=FAST, seed=1, effort=LIGHT, with_database=False)
+    whole = answer(5e4)
+    assert without.database is None
+    assert whole.database is not None
+    assert dump(recommendation_json(without)) == dump(recommendation_json(replace(whole, database=None)))
 
 
 def test_what_stands_beside_the_choice_is_the_same_on_one_process_and_on_two(monkeypatch: pytest.MonkeyPatch) -> None:
