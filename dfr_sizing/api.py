@@ -36,8 +36,8 @@ def size(
     (``{"campaign.days": 90, "hosting.providers": ["aws"]}``). The same seed gives the same answer on any number of
     processes. ``effort`` says how much is simulated: less is faster, with wider intervals. ``with_choice`` adds the
     Pareto front, regret and the places left out, and takes half as long again; ``with_upgrades`` adds which
-    machines serve to which month, too, and takes several times as long. Without ``with_database`` nothing is told of
-    the database's years, settings and replica, and the answer is there sooner. Raises InputError for bad input,
+    machines serve to which month, too, and takes several times as long. Without ``with_database`` nothing is worked
+    out of the database's years, settings and replica. Raises InputError for bad input,
     Infeasible where nothing meets every target.
     """
     if isinstance(scenario, Scenario):

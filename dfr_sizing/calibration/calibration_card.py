@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from dfr_sizing.calibration.calibrate import Calibration
+from dfr_sizing.calibration.calibrate import STRANGERS, Calibration
 from dfr_sizing.calibration.card import check_lines, model_lines, operation_lines
 from dfr_sizing.calibration.steps import LoadStep
 from dfr_sizing.interval import Interval
@@ -16,10 +16,12 @@ PICTURES = {"latency.png": "latency measured and simulated", "cpu.png": "CPU of 
 
 def calibration_card(found: Calibration) -> str:
     """The card in Markdown."""
+    strangers = found.model.check_error.get(STRANGERS)
+    again = "dfr-size calibrate runs/* -o ." + ("" if strangers is None else f" --strangers {strangers:g}")
     lines = [
         f"# Model card: {found.model.name}",
         "",
-        "Written by `dfr-size calibrate`; `dfr-size calibrate runs/* -o .` here fits it again.",
+        f"Written by `dfr-size calibrate`; `{again}` here fits it again.",
         "",
         *model_lines(found.model),
         "",

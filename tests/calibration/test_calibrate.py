@@ -11,7 +11,7 @@ import pytest
 from first_model import first_model
 from made import quick
 
-from dfr_sizing.calibration.calibrate import Calibration, _on_cpu, calibrate
+from dfr_sizing.calibration.calibrate import STRANGERS, Calibration, _on_cpu, calibrate
 from dfr_sizing.calibration.check import HELD_OUT_LIMITS, check_steps
 from dfr_sizing.calibration.model_text import model_text
 from dfr_sizing.calibration.steps import classes_of
@@ -23,7 +23,7 @@ from dfr_sizing.ledger import Label
 from dfr_sizing.model import load_model
 from dfr_sizing.recommend.explain import warnings
 from dfr_sizing.recommend.types import Recommendation
-from dfr_sizing.recording.store import read_recording, read_requests, write_requests
+from dfr_sizing.recording.store import read_recording, read_requests, read_seconds, write_requests, write_seconds
 from dfr_sizing.recording.types import RequestKind
 
 TRUTH = made.known_model()
@@ -79,6 +79,17 @@ def test_the_held_out_load_is_met_and_is_the_error_that_is_shown(calibrated: Cal
         assert calibrated.model.check_error[name] == pytest.approx(abs(errors[name]), abs=1e-4)
         assert abs(errors[name]) <= limit
     assert "accepted" not in calibrated.model.check_error
+
+
+def test_what_a_model_accepted_of_strangers_holds_for_its_own_steps(written: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(written, tmp_path / "noisy"))
+    seconds = read_seconds(folder / "runs" / "night")
+    assert seconds is not None
+    write_seconds(folder / "runs" / "night", seconds.assign(other=0.4))
+    model = load_model(folder)
+    assert steps_of(model) == []
+    accepting = replace(model, check_error={**model.check_error, STRANGERS: 0.5})
+    assert len(steps_of(accepting)) == len(made.LEVELS)
 
 
 def test_what_is_written_is_read_back_and_calibrates_to_the_same_model(

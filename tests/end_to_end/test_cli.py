@@ -16,7 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from dfr_sizing import api
+from dfr_sizing.cli.main import app
+from dfr_sizing.errors import InputError
 from dfr_sizing.model import models_folder
 
 ONE_PLACE = ("--farmers", "5e4", "--provider", "aws", "--region", "eu-west-1")
@@ -128,6 +132,32 @@ def test_a_pipe_gets_every_failure_and_the_plan_is_written_whole(tmp_path: Path)
     read = json.loads((tmp_path / "plan" / "plan.json").read_text())
     assert read["feasible"] is True
     assert list((tmp_path / "plan" / "pictures").glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read"),
+    [
+        ((), False),
+        (("--explain", "recovery"), False),
+        (("--explain", "database"), True),
+        (("--json",), True),
+        (("--out", "plan"), True),
+    ],
+)
+def test_the_database_is_worked_out_for_whoever_reads_of_it(
+    arguments: tuple[str, ...], read: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[bool] = []
+
+    def size(*, with_database: bool, **_others: object) -> None:
+        asked.append(with_database)
+        raise InputError("the answer", "none", "none", "only what is asked for is looked at")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(api, "size", size)
+    with pytest.raises(InputError):
+        get_command(app)(["--farmers", "5e4", "--processes", "1", *arguments], standalone_mode=False)
+    assert asked == [read]
 
 
 def test_two_runs_print_the_same_json() -> None:

@@ -79,6 +79,8 @@ def test_the_recording_is_whole(recording: Path) -> None:
 
 def test_the_model_serves_and_shows_its_error(model: Path) -> None:
     found = load_model(model)
+    assert found.check_error["strangers_cores"] == float(ALL_CORES)
+    assert f"-o . --strangers {ALL_CORES}`" in (model / "CARD.md").read_text(encoding="utf-8")
     assert {"overhead", "list", "read", "search", "scan", "create", "write", "login"} <= set(found.operations)
     assert found.check_error["throughput"] >= 0.0
     sized = _run("dfr_sizing", "--farmers", "2e6", "--model", model, "--json")
